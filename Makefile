@@ -1,0 +1,40 @@
+# train · test · lab · data · notebooks: each sets itself up.
+#   make train EPOCHS=1                       a quick look
+#   make train ARGS='--seed 1 --out run'      any option of `s6erav3 train`
+#   make test PIP_ARGS='--extra-index-url …'  options for pip, used by the first call only
+
+PYTHON ?= python3
+PIP_ARGS ?=
+EPOCHS ?=
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: train test lab data notebooks
+
+train: $(READY)
+	@$(BIN)/s6erav3 train $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
+
+test: $(READY)
+	@$(BIN)/python tools/check.py
+
+lab: $(READY)
+	@$(BIN)/jupyter lab --notebook-dir=. nbs/index.ipynb
+
+data: $(READY)
+	@$(BIN)/s6erav3 data
+
+notebooks: $(READY)
+	@$(BIN)/python tools/notebooks.py
+
+$(READY): settings.ini setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Error: $(PYTHON) is missing or older than 3.11; name another with PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv >/dev/null 2>&1 \
+	  || { echo "Error: '$(PYTHON) -m venv .venv' failed; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@$(BIN)/pip download -q --no-deps --retries 0 --timeout 15 -d .venv/probe $(PIP_ARGS) -c constraints.txt nbdev >/dev/null 2>&1 \
+	  || { echo "Error: the project is not installed yet, and pip cannot fetch what it needs; connect to a network, or name a folder of wheels with PIP_ARGS" >&2; exit 1; }
+	@$(BIN)/pip install $(PIP_ARGS) -c constraints.txt -e '.[dev]' \
+	  || { echo "Error: the installation failed (see above); mend that and run make again" >&2; exit 1; }
+	@touch $@
