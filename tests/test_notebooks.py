@@ -1,0 +1,94 @@
+"Every notebook is clean, in step with the package, executed, and of a length to be read."
+import ast
+import filecmp
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
+BIN = Path(sys.executable).parent
+sys.path.insert(0, str(ROOT / "tools"))
+import readme  # noqa: E402
+
+
+def cells(path: Path, kind="code") -> list[dict]:
+    return [{**cell, "source": "".join(cell["source"])} for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == kind]
+
+
+def code_lines(cell: dict) -> int:
+    return sum(bool(line.strip()) and not line.startswith("#|") for line in cell["source"].splitlines())
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    "A copy of the tree without its generated modules, where nbdev may write."
+    copy = tmp_path_factory.mktemp("tree")
+    for name in ("settings.ini", "pyproject.toml"): shutil.copy(ROOT / name, copy)
+    shutil.copytree(ROOT / "nbs", copy / "nbs", ignore=shutil.ignore_patterns(".*"))
+    (copy / "s6erav3").mkdir()
+    for command in ("nbdev_export", "nbdev_clean"):
+        done = subprocess.run([BIN / command], cwd=copy, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    return copy
+
+
+def modules(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in (root / "s6erav3").rglob("*.py"))
+
+
+def test_package_is_what_the_notebooks_export(copy):
+    assert modules(ROOT) == modules(copy)
+    assert filecmp.cmpfiles(ROOT, copy, modules(copy), shallow=False)[1:] == ([], []), "run nbdev_export"
+    assert (ROOT / "pyproject.toml").read_bytes() == (copy / "pyproject.toml").read_bytes()
+
+
+def test_notebooks_are_clean(copy):
+    names = [f"nbs/{path.name}" for path in NOTEBOOKS]
+    assert filecmp.cmpfiles(ROOT, copy, names, shallow=False)[1:] == ([], []), "run nbdev_clean"
+
+
+def test_readme_is_what_index_gives():
+    text, pictures = readme.render()
+    assert (ROOT / "README.md").read_text(encoding="utf-8") == text, "run make notebooks"
+    for name, content in pictures.items(): assert (ROOT / name).read_bytes() == content
+    assert {path.name for path in (ROOT / "README_files").glob("*")} == {Path(name).name for name in pictures}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_opens_with_title_promise_and_target(path):
+    first = cells(path, "markdown")[0]["source"]
+    assert re.fullmatch(r"# .+\n\n> .+", first)
+    assert any(re.search(r"^#\| default_exp \S+$", cell["source"], re.M) for cell in cells(path))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_is_of_a_length_to_be_read(path):
+    lengths = sorted(code_lines(cell) for cell in cells(path))
+    assert lengths[len(lengths) // 2] <= 6 and lengths[-1] <= 30
+    assert path.stem == "index" or 0.5 <= len(cells(path, "markdown")) / len(lengths) <= 1
+    assert path.stat().st_size <= 400_000
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_saved_outputs_are_whole_and_free_of_debris(path):
+    outputs = [output for cell in cells(path) for output in cell["outputs"]]
+    text = json.dumps(outputs)
+    assert path.stem == "09_cli_main" or outputs
+    assert not any(output["output_type"] == "error" or output.get("name") == "stderr" for output in outputs)
+    for debris in (r"/(root|home|work|tmp|Users)/", r"Warning", r"widget-view", r"\\r", r" at 0x"): assert not re.search(debris, text), debris
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_cells_end_as_their_outputs_say(path):
+    "A cell whose last line is an expression has a saved output: none was forgotten."
+    for cell in cells(path):
+        if re.search(r"^#\| (hide|eval: false)", cell["source"], re.M): continue
+        body = ast.parse(cell["source"]).body
+        if body and isinstance(body[-1], ast.Expr) and not isinstance(body[-1].value, (ast.Constant, ast.Call)): assert cell["outputs"], cell["source"]
+        if body and isinstance(body[-1], ast.Expr) and re.search(r"^(print|plot_|show_)", ast.unparse(body[-1])): assert cell["outputs"], cell["source"]

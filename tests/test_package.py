@@ -1,0 +1,96 @@
+"What holds for the package as a whole: which way imports go, what it needs, what it offers."
+import ast
+import configparser
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+import typer
+
+import s6erav3
+from s6erav3.cli import app, train
+from s6erav3.training.train import RECIPES
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted(path for path in (ROOT / "s6erav3").rglob("*.py") if path.name not in ("__init__.py", "_modidx.py"))
+ROOMS = ["data", "models", "training", "evaluation", "experiments", "bench", "your_digit", "cli", "__main__"]
+settings = configparser.ConfigParser(delimiters=["="])
+settings.read(ROOT / "settings.ini", encoding="utf-8")
+settings = settings["DEFAULT"]
+
+
+def imports(path: Path):
+    "Every module that `path` imports: level and dotted name."
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import): yield from ((0, alias.name) for alias in node.names)
+        if isinstance(node, ast.ImportFrom): yield node.level, node.module or ""
+
+
+def rooms(path: Path) -> set[str]:
+    "The rooms of the package that `path` imports from."
+    parents = path.relative_to(ROOT).parts[:-1]
+    absolute = [".".join((*parents[:len(parents) - level + 1], name)) if level else name for level, name in imports(path)]
+    return {name.split(".")[1] for name in absolute if name.startswith("s6erav3.") and name.split(".")[1]}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path):
+    own = path.relative_to(ROOT / "s6erav3").parts[0].removesuffix(".py")
+    allowed = {own} if own == "models" else set(ROOMS[:ROOMS.index(own) + 1])
+    assert rooms(path) <= allowed
+
+
+def test_no_star_imports():
+    for path in MODULES:
+        stars = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
+        assert not stars, path
+
+
+def test_requirements_are_what_is_imported():
+    distributions = packages_distributions()
+    imported = {name.split(".")[0] for path in MODULES for level, name in imports(path) if not level} - sys.stdlib_module_names - {"s6erav3"}
+    assert {distributions[name][0].lower() for name in imported} | {"torchvision"} == set(settings["requirements"].split())
+
+
+def test_dev_extra_and_constraints_agree():
+    pinned = {line for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    assert {r for r in settings["dev_requirements"].split() if "==" in r} == {p for p in pinned if not p.startswith("torch")}
+
+
+def test_version():
+    assert s6erav3.__version__ == settings["version"]
+
+
+def run_python(code: str):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+
+
+def test_everything_imports_without_nbdev():
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in MODULES if path.name != "__main__.py"]
+    blocked = "import sys; sys.modules.update(dict.fromkeys(['nbdev', 'fastcore', 'execnb', 'IPython', 'torchsummary']))"
+    done = run_python(f"{blocked}; import {', '.join(modules)}; from s6erav3 import *; MNISTModel()")
+    assert done.returncode == 0, done.stderr
+
+
+def test_import_and_help_are_light():
+    done = run_python("import sys, s6erav3.cli; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)")
+    assert done.returncode == 0, "s6erav3 --help would have to wait for torch"
+
+
+def test_public_names():
+    assert {"MNISTModel", "load_pretrained", "predict", "layer_table", "Recipe", "fit"} <= set(s6erav3.__all__)
+    for name in s6erav3.__all__: assert callable(getattr(s6erav3, name))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"): s6erav3.nonsense
+
+
+def test_every_recipe_can_be_asked_for():
+    command = typer.main.get_command(app).commands["train"]
+    assert tuple(train.__annotations__["recipe"].__args__[0].__args__) == RECIPES
+    assert {"epochs", "recipe", "seed", "data_dir", "dataset", "holdout", "out", "device", "threads", "limit"} == {p.name for p in command.params} - {"help"}
+
+
+def test_budget_of_lines():
+    code = [line for path in MODULES for line in ast.unparse(ast.parse(path.read_text())).splitlines()]
+    assert len(code) <= 1_500

@@ -1,0 +1,81 @@
+"Every record under results/, and the one that ships with the weights, is readable and in agreement with itself."
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from s6erav3.data import load_splits
+from s6erav3.models.model import load_pretrained
+from s6erav3.training.train import RECIPES, Recipe, log_probabilities
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = sorted((ROOT / "results").glob("*.json"))
+SHIPPED = sorted((ROOT / "s6erav3" / "weights").glob("*.json"))
+FIELDS = {"recipe_name", "recipe", "seed", "dataset", "train_size", "holdout", "epochs", "history", "test_accuracy", "test_loss",
+          "test_errors", "parameters", "seconds", "environment"}
+ROW = {"epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate", "seconds"}
+ENVIRONMENT = {"torch", "python", "package", "device", "processor", "threads", "compile", "precision", "memory_format"}
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", RESULTS + SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_record_is_consistent(path):
+    record = read(path)
+    assert FIELDS <= record.keys() and ENVIRONMENT <= record["environment"].keys()
+    assert Recipe(**record["recipe"]).name == record["recipe_name"] and record["recipe"]["epochs"] == record["epochs"]
+    assert [row["epoch"] for row in record["history"]] == list(range(1, record["epochs"] + 1))
+    for row in record["history"]:
+        assert row.keys() == ROW and 0 <= row["train_accuracy"] <= 100 and row["train_loss"] > 0
+        assert (row["validation_accuracy"] is None) == (record["holdout"] == 0)
+    assert record["dataset"] == "MNIST" and record["train_size"] + record["holdout"] == 60_000
+    assert sum(row["seconds"] for row in record["history"]) <= record["seconds"]
+
+
+@pytest.mark.parametrize("path", RESULTS + SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_accuracies_are_counts(path):
+    record = read(path)
+    for accuracy in (row["validation_accuracy"] for row in record["history"] if record["holdout"]):
+        hits = accuracy / 100 * record["holdout"]
+        assert abs(hits - round(hits)) < 1e-6
+    if record["test_errors"] is not None:
+        assert round(100 * record["test_accuracy"]) == 10_000 - len(record["test_errors"])
+        indices = [error["index"] for error in record["test_errors"]]
+        assert indices == sorted(set(indices)) and 0 <= indices[0] and indices[-1] < 10_000
+        assert all(0 <= error["answer"] <= 9 for error in record["test_errors"])
+
+
+def test_names_say_recipe_and_seed():
+    for path in RESULTS: assert path.stem == f"{read(path)['recipe_name']}-seed{read(path)['seed']}"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recorded_recipe_is_todays(name):
+    runs = [read(path) for path in RESULTS if read(path)["recipe_name"] == name]
+    assert len(runs) >= 3
+    for record in runs: assert record["recipe"] == asdict(Recipe.named(name))
+
+
+@pytest.mark.parametrize("shipped", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_run_is_the_median_of_the_recorded(shipped):
+    record = read(shipped)
+    runs = [read(path) for path in RESULTS if read(path)["recipe_name"] == record["recipe_name"]]
+    assert record in runs
+    held_out = sorted(run["history"][-1]["validation_accuracy"] for run in runs)
+    assert record["history"][-1]["validation_accuracy"] == held_out[(len(held_out) - 1) // 2]
+
+
+@pytest.mark.parametrize("shipped", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_weights_give_the_recorded_result(shipped, mnist_dir):
+    record, test = read(shipped), load_splits("mnist", mnist_dir).test
+    scores = log_probabilities(load_pretrained(shipped.stem), test.images)
+    answers = scores.argmax(dim=1)
+    wrong = {(int(i), int(answers[i])) for i in np.flatnonzero(answers != test.labels)}
+    recorded = {(error["index"], error["answer"]) for error in record["test_errors"]}
+    assert abs(len(wrong) - len(recorded)) <= 1 and len(wrong ^ recorded) <= 2  # one digit on the edge, on another processor
+    assert abs(torch.nn.functional.nll_loss(scores, test.labels).item() - record["test_loss"]) < 1e-4

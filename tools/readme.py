@@ -1,0 +1,49 @@
+"""Make README.md of nbs/index.ipynb: `python tools/readme.py`. Pictures go to README_files/."""
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from nbconvert import MarkdownExporter
+from nbconvert.preprocessors import Preprocessor
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Visible(Preprocessor):
+    "Leaves out hidden cells, hidden sources and directives, and points links from where README.md lies."
+
+    def preprocess(self, nb, resources):
+        nb.cells = [cell for cell in nb.cells if not re.search(r"^#\|\s*(hide|default_exp)", cell.source, re.M)]
+        for cell in nb.cells:
+            if cell.cell_type == "markdown":
+                cell.source = re.sub(r"\]\((?!https?:|#|\.\./)([^)]+)\)", r"](nbs/\1)", cell.source).replace("](../", "](")
+            elif "#| echo: false" in cell.source: cell.source = ""
+            else: cell.source = re.sub(r"^#\|.*\n?", "", cell.source, flags=re.M)
+        return nb, resources
+
+
+def render(root=ROOT) -> tuple[str, dict[str, bytes]]:
+    "The text of README.md and the pictures it shows, by their path."
+    notebook = nbformat.read(root / "nbs" / "index.ipynb", as_version=4)
+    notebook.metadata["language_info"] = {"name": "python"}
+    exporter = MarkdownExporter()
+    exporter.register_preprocessor(Visible(), enabled=True)
+    text, resources = exporter.from_notebook_node(notebook, {"output_files_dir": "README_files"})
+    text = re.sub(r"```python\n\s*```\n*", "", text)
+    head = "<!-- Made from nbs/index.ipynb by tools/readme.py; change that. -->\n\n"
+    return head + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", resources["outputs"]
+
+
+def write(root=ROOT):
+    "Write README.md and its pictures."
+    text, pictures = render(root)
+    (root / "README.md").write_text(text, encoding="utf-8")
+    for old in (root / "README_files").glob("*"):
+        if f"README_files/{old.name}" not in pictures: old.unlink()
+    for name, content in pictures.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(content)
+
+
+if __name__ == "__main__": sys.exit(write())
