@@ -37,4 +37,4 @@ $(READY): settings.ini setup.py constraints.txt
 	  || { echo "Error: the project is not installed yet, and pip cannot fetch what it needs; connect to a network, or name a folder of wheels with PIP_ARGS" >&2; exit 1; }
 	@$(BIN)/pip install $(PIP_ARGS) -c constraints.txt -e '.[dev]' \
 	  || { echo "Error: the installation failed (see above); mend that and run make again" >&2; exit 1; }
-	@touch $@
+	@rm -rf .venv/probe && touch $@

@@ -82,7 +82,10 @@ def read_mnist(data_dir) -> tuple[Digits, Digits]:
     names = list(MNIST_FILES)
     return part(*names[:2]), part(*names[2:])
 
-# %% ../nbs/00_data.ipynb #d4b42485
+# %% ../nbs/00_data.ipynb #3090629b
+BY_HAND = ("to fetch them by hand, download " + ", ".join(f"{name}.gz" for name in MNIST_FILES)
+           + " from a mirror of MNIST, gunzip them and put them into {}")
+
 _FETCH = """
 import socket, sys
 from torchvision.datasets import MNIST
@@ -97,19 +100,18 @@ def download_mnist(
     timeout=300,  # seconds for the whole download
 ):
     "Fetch MNIST into `data_dir`; `ConnectionError` if no mirror gives the right files in time."
-    Path(data_dir).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=data_dir, prefix=".download-") as folder:
+    data_dir = Path(data_dir)
+    by_hand = BY_HAND.format(data_dir / RAW)
+    nearest = next(folder for folder in (data_dir, *data_dir.absolute().parents) if folder.is_dir())
+    with tempfile.TemporaryDirectory(dir=nearest, prefix=".download-") as folder:
         try: done = subprocess.run([sys.executable, "-c", _FETCH, folder, *mirrors], capture_output=True, text=True, timeout=timeout)
-        except subprocess.TimeoutExpired: raise ConnectionError(f"fetching MNIST took longer than {timeout} s") from None
-        if done.returncode: raise ConnectionError(f"MNIST could not be fetched ({done.stderr.strip().splitlines()[-1]})")
+        except subprocess.TimeoutExpired: raise ConnectionError(f"fetching MNIST took longer than {timeout} s; {by_hand}") from None
+        if done.returncode: raise ConnectionError(f"MNIST could not be fetched ({done.stderr.strip().splitlines()[-1]}); {by_hand}")
         for name in MNIST_FILES: read_verified(Path(folder) / RAW / name)
-        (Path(data_dir) / RAW).mkdir(parents=True, exist_ok=True)
-        for name in MNIST_FILES: (Path(folder) / RAW / name).replace(Path(data_dir) / RAW / name)
+        (data_dir / RAW).mkdir(parents=True, exist_ok=True)
+        for name in MNIST_FILES: (Path(folder) / RAW / name).replace(data_dir / RAW / name)
 
-# %% ../nbs/00_data.ipynb #a085649f
-BY_HAND = ("to fetch them by hand, download " + ", ".join(f"{name}.gz" for name in MNIST_FILES)
-           + " from a mirror of MNIST, gunzip them and put them into {}")
-
+# %% ../nbs/00_data.ipynb #70b4356b
 def load_mnist(
     data_dir=None,  # folder that holds `MNIST/raw`; see `find_data_dir`
     download=True,  # may missing files be fetched? (never into a folder the user named)
@@ -124,8 +126,7 @@ def load_mnist(
         if named or not download or os.environ.get("S6ERAV3_OFFLINE"):
             raise FileNotFoundError(f"{folder / RAW} lacks {', '.join(missing)}; run `s6erav3 data --data-dir {folder}`, or {by_hand}")
         print(f"Fetching MNIST (12 MB) into {folder} …", flush=True)
-        try: download_mnist(folder)
-        except ConnectionError as error: raise ConnectionError(f"{error}; {by_hand}") from None
+        download_mnist(folder)
     return read_mnist(folder)
 
 # %% ../nbs/00_data.ipynb #98aa82cd
