@@ -23,7 +23,7 @@ def s6erav3(debug: Annotated[bool, typer.Option("--debug", help="Show the full t
 
     Start with `s6erav3 train`, which fetches MNIST and trains, or with `s6erav3 predict FILE`, which uses the weights that come with the package."""
 
-# %% ../nbs/09_cli.ipynb #0ca4f174
+# %% ../nbs/09_cli.ipynb #35c4308e
 DataDir = Annotated[Optional[Path], typer.Option(help="Folder that holds MNIST/raw. Default: $S6ERAV3_DATA, else data/ of the clone, else ./data.")]
 Dataset = Annotated[Literal["auto", "mnist", "digits"], typer.Option(help="mnist; digits (the small ones of scikit-learn, not MNIST); or auto: MNIST if it can be had, else digits, with a notice.")]
 Weights = Annotated[Optional[Path], typer.Option(help="A state_dict as saved by `s6erav3 train`. Default: the weights that come with the package.")]
@@ -33,16 +33,12 @@ def _model(weights):
     from s6erav3.models.model import MNISTModel, load_pretrained, load_weights
     return load_pretrained() if weights is None else load_weights(MNISTModel(), weights).eval()
 
-def _wrong(message: str):
-    "What a wrong call raises: exit status 2."
-    return typer.BadParameter(message)
-
-# %% ../nbs/09_cli.ipynb #980893ec
+# %% ../nbs/09_cli.ipynb #f589ba62
 def _device(name: str) -> str:
     "The device called `auto`, `cpu` or `cuda`, if there is one."
     import torch
     if name == "cuda" and not torch.cuda.is_available():
-        raise _wrong("--device cuda needs an NVIDIA GPU and a PyTorch built for it, and none was found; use --device cpu")
+        raise typer.BadParameter("--device cuda needs an NVIDIA GPU and a PyTorch built for it, and none was found; use --device cpu")
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 def _writable(folder: Path) -> Path:
@@ -53,7 +49,7 @@ def _writable(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder): return folder
     except OSError as error: raise OSError(f"cannot write into the output folder {folder} ({error.strerror}); give another with --out") from None
 
-# %% ../nbs/09_cli.ipynb #d9222b0b
+# %% ../nbs/09_cli.ipynb #1dd54acb
 @app.command()
 def train(
     epochs: Annotated[Optional[int], typer.Option(min=1, help="Passes over the digits. Default: as the recipe says.")] = None,
@@ -74,7 +70,7 @@ def train(
     from s6erav3.training.train import Recipe, report_success, run_recipe
     chosen, device = Recipe.named(recipe), _device(device)
     if epochs: chosen = replace(chosen, epochs=epochs)
-    if holdout == 0 and chosen.schedule == "plateau": raise _wrong(f"recipe {recipe} watches held-out digits; leave --holdout 0 out, or take another recipe")
+    if holdout == 0 and chosen.schedule == "plateau": raise typer.BadParameter(f"recipe {recipe} watches held-out digits; leave --holdout 0 out, or take another recipe")
     if threads: torch.set_num_threads(threads)
     splits = load_splits(dataset, data_dir, holdout, limit)
     out = _writable(out)
@@ -148,7 +144,7 @@ def data(data_dir: DataDir = None):
     learn, test = read_mnist(folder)
     print(f"MNIST is complete in {folder}: {len(learn.labels):,} digits to learn from, {len(test.labels):,} to test on")
 
-# %% ../nbs/09_cli.ipynb #281ef152
+# %% ../nbs/09_cli.ipynb #60129e04
 INTERRUPTED = 130  # exit status after Ctrl-C: 128 and the number of the signal
 
 def _one_line(error: BaseException) -> str:
@@ -161,7 +157,7 @@ def _one_line(error: BaseException) -> str:
 def main(args: Optional[list[str]] = None) -> int:
     "Run the command with `args` (those of the process if None) and return its exit status."
     args = list(sys.argv[1:] if args is None else args)
-    debug = "--debug" in args
+    debug = "--debug" in args  # taken wherever it stands, so the commands never see it
     args = [a for a in args if a != "--debug"] or ["--help"]
     try: status = get_command(app).main(args, prog_name="s6erav3", standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort): status = INTERRUPTED

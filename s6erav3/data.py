@@ -71,20 +71,18 @@ def parse_idx(data: bytes) -> np.ndarray:
     shape = np.frombuffer(data, dtype=">u4", count=ndim, offset=4)
     return np.frombuffer(data, dtype=np.uint8, offset=4 + 4 * ndim).reshape(shape)
 
-# %% ../nbs/00_data.ipynb #3621d482
+# %% ../nbs/00_data.ipynb #61e2bae2
 RAW = Path("MNIST") / "raw"
 
 def read_mnist(data_dir) -> tuple[Digits, Digits]:
     "MNIST's 60,000 and 10,000 digits from `data_dir/MNIST/raw`, every file verified first."
-    def part(images, labels):
-        images, labels = (torch.from_numpy(parse_idx(read_verified(Path(data_dir) / RAW / name)).copy()) for name in (images, labels))
-        return Digits(images.unsqueeze(1), labels.long())
-    names = list(MNIST_FILES)
-    return part(*names[:2]), part(*names[2:])
+    arrays = [torch.from_numpy(parse_idx(read_verified(Path(data_dir) / RAW / name)).copy()) for name in MNIST_FILES]
+    images, labels, test_images, test_labels = arrays
+    return Digits(images.unsqueeze(1), labels.long()), Digits(test_images.unsqueeze(1), test_labels.long())
 
-# %% ../nbs/00_data.ipynb #3090629b
-BY_HAND = ("to fetch them by hand, download " + ", ".join(f"{name}.gz" for name in MNIST_FILES)
-           + " from a mirror of MNIST, gunzip them and put them into {}")
+# %% ../nbs/00_data.ipynb #57a0afa5
+BY_HAND = ("by hand: download " + ", ".join(f"{name}.gz" for name in MNIST_FILES)
+           + " from a mirror of MNIST (torchvision.datasets.MNIST.mirrors lists some), gunzip them and put them into {}")
 
 _FETCH = """
 import socket, sys
@@ -147,7 +145,7 @@ def notice(reason: str) -> str:
     rule = "*" * 100
     return "\n".join([rule, *(f"*  {line}" for line in lines), rule])
 
-# %% ../nbs/00_data.ipynb #15a67463
+# %% ../nbs/00_data.ipynb #1e873af1
 @dataclass(frozen=True)
 class Splits:
     "Digits to learn from, to choose by and to test on."
@@ -156,15 +154,15 @@ class Splits:
     test: Digits
     dataset: str  # "MNIST", or a name that says "not MNIST"
 
-def split(digits: Digits, n_first: int, seed=0) -> tuple[Digits, Digits]:
+def split(digits: Digits, n_first: int) -> tuple[Digits, Digits]:
     "`digits` shuffled by a fixed permutation and cut in two after `n_first`."
-    order = torch.from_numpy(np.random.RandomState(seed).permutation(len(digits.labels)))
+    order = torch.from_numpy(np.random.RandomState(0).permutation(len(digits.labels)))
     return digits.take(order[:n_first]), digits.take(order[n_first:])
 
-# %% ../nbs/00_data.ipynb #05a572a2
+# %% ../nbs/00_data.ipynb #d14a1aa2
 DATASETS = ("auto", "mnist", "digits")
 
-def _whole(dataset, data_dir, download) -> tuple[Digits, Digits, str]:
+def _learn_and_test(dataset, data_dir, download) -> tuple[Digits, Digits, str]:
     "All digits to learn from, all test digits, and the data set's name."
     reason = "they were asked for."
     if dataset != "digits":
@@ -185,7 +183,7 @@ def load_splits(
 ) -> Splits:
     "The three splits. `ValueError` for damaged files or impossible numbers, `OSError` where a data set cannot be had."
     if dataset not in DATASETS: raise ValueError(f"there is no data set {dataset!r}; choose one of {', '.join(DATASETS)}")
-    learn, test, name = _whole(dataset, data_dir, download)
+    learn, test, name = _learn_and_test(dataset, data_dir, download)
     if holdout is None: holdout = 5_000 if name == "MNIST" else 250
     n = len(learn.labels) - holdout
     if holdout < 0 or n < 1: raise ValueError(f"cannot hold out {holdout:,} of {len(learn.labels):,} digits")
@@ -213,16 +211,16 @@ def show_digits(
 # %% ../nbs/00_data.ipynb #9efca298
 MEAN, STD = 0.1307, 0.3081
 
-# %% ../nbs/00_data.ipynb #f161d57a
+# %% ../nbs/00_data.ipynb #1a656212
 def to_unit(images) -> torch.Tensor:
     "Images as float32: bytes from 0 to 1, floats as they are."
     return images.float() / 255 if images.dtype == torch.uint8 else images.float()
 
-def normalize(images, mean=MEAN, std=STD) -> torch.Tensor:
-    "`images` less `mean`, over `std`, both in the units of pixels from 0 to 1."
-    return (to_unit(images) - mean) / std
+def normalize(images) -> torch.Tensor:
+    "Images less MNIST's mean, over its standard deviation, both of pixels from 0 to 1."
+    return (to_unit(images) - MEAN) / STD
 
-# %% ../nbs/00_data.ipynb #bd4f161e
+# %% ../nbs/00_data.ipynb #7684bf6a
 def affine(
     images,  # float `(n, channels, height, width)`
     angle,  # degrees clockwise, `(n,)`
@@ -237,9 +235,9 @@ def affine(
     turn = torch.stack([cos, -sin, sin, cos], dim=1).view(n, 2, 2)
     slant = torch.stack([one, -tan, zero, one], dim=1).view(n, 2, 2)
     inverse = torch.linalg.inv(scale.view(n, 1, 1) * turn @ slant)
-    grid_units = torch.tensor([width / 2, height / 2], device=images.device)  # grid_sample measures from -1 to 1
-    matrix = inverse * grid_units / grid_units[:, None]
-    offset = -(inverse @ translate.unsqueeze(2)) / grid_units[:, None]
+    half = torch.tensor([width / 2, height / 2], device=images.device)  # pixels that grid_sample calls 1
+    matrix = inverse * half / half[:, None]
+    offset = -(inverse @ translate.unsqueeze(2)) / half[:, None]
     grid = F.affine_grid(torch.cat([matrix, offset], dim=2), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)
 

@@ -63,12 +63,12 @@ def centre_by_mass(ink: np.ndarray, size=28) -> np.ndarray:
     field[top:top + ink.shape[0], left:left + ink.shape[1]] = ink
     return field
 
-# %% ../nbs/08_your_digit.ipynb #285f208a
+# %% ../nbs/08_your_digit.ipynb #9bca2db1
 def to_mnist(grey: np.ndarray) -> np.ndarray:
-    "A grey picture of one digit as MNIST would have it: bytes `(28, 28)`. What already has 28×28 pixels on black is left alone."
+    "A grey picture of one digit as MNIST would have it: bytes `(28, 28)`. What already has 28×28 pixels, bright on black, is left alone."
     ink = to_bright_on_dark(grey)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if grey.shape == (28, 28) and not border.any(): return grey
+    if grey.shape == (28, 28) and np.median(border) == 0: return grey
     return (255 * centre_by_mass(scale_to_box(cut_out(ink)))).round().astype(np.uint8)
 
 # %% ../nbs/08_your_digit.ipynb #65c5f27d

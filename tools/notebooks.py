@@ -10,10 +10,9 @@ from pathlib import Path
 
 import matplotlib.font_manager  # noqa: F401  (builds its cache now, or the first notebook would report it)
 import nbformat
-from execnb.nbio import read_nb, write_nb
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
-from nbdev.clean import clean_nb
+from nbdev.clean import nbdev_clean
 
 sys.path.insert(0, str(Path(__file__).parent))
 import readme
@@ -46,9 +45,7 @@ def run(path: Path):
                     resources={"metadata": {"path": str(path.parent)}}, extra_arguments=[ERRORS_ONLY])
     asyncio.run(asyncio.wait_for(client.async_execute(), DEADLINE))
     nbformat.write(notebook, path)
-    cleaned = read_nb(path)
-    clean_nb(cleaned)
-    write_nb(cleaned, path)
+    nbdev_clean(path)
 
 
 def main(names) -> int:

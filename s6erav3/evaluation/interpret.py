@@ -24,10 +24,15 @@ def misclassified(predictions: Predictions) -> pd.DataFrame:
     return pd.DataFrame({"index": where, "label": predictions.labels[where], "answer": predictions.answers[where],
                          "probability": predictions.confidence[where], "of_label": predictions.probabilities[where, predictions.labels[where]]})
 
-# %% ../../nbs/05_interpretation.ipynb #5bcfb6e6
-def plot_mistakes(mistakes: pd.DataFrame, images, ncols=10):
+# %% ../../nbs/05_interpretation.ipynb #9f9bbd1f
+def plot_mistakes(
+    mistakes: pd.DataFrame,  # as `misclassified` gives them
+    images,  # all of the digits, bytes
+    ncols=10,  # digits in a row
+):
     "A grid of misread digits: index, label → answer, probability; return the axes."
-    titles = [f"{row[0]}\n{row[1]} → {row[2]}  {row[3]:.2f}" for row in mistakes.itertuples(index=False)]
+    titles = [f"{index}\n{label} → {answer}  {probability:.2f}"
+              for index, label, answer, probability in mistakes[["index", "label", "answer", "probability"]].itertuples(index=False)]
     axes = show_digits(images[mistakes["index"].tolist()], titles, ncols)
     axes[0, 0].figure.suptitle(f"{len(mistakes)} misread digits: index, label → answer, probability of the answer")
     return axes
@@ -69,7 +74,7 @@ def feature_maps(model, image) -> dict:
     with evaluating(model), torch.inference_mode(), stage_outputs(model) as outputs: model(normalize(image.unsqueeze(0)))
     return {name: output[0].cpu() for name, output in outputs.items()}
 
-# %% ../../nbs/05_interpretation.ipynb #c8db7c25
+# %% ../../nbs/05_interpretation.ipynb #8b7aebad
 def plot_maps(maps: dict):
     "Every stage a row, every channel a picture, each stage on its own scale of grey."
     maps = {name: m for name, m in maps.items() if m.ndim == 3}
@@ -79,5 +84,5 @@ def plot_maps(maps: dict):
     for row, (name, stage) in zip(axes, maps.items()):
         row[0].text(-0.3, 0.5, f"{name}\n{'×'.join(map(str, stage.shape))}", transform=row[0].transAxes, ha="right", va="center", fontsize=8)
         for ax, channel in zip(row, stage): ax.imshow(channel, cmap="gray_r", vmin=stage.min(), vmax=stage.max())
-    figure.suptitle("One digit on its way through the network: a row a stage, a picture a channel")
+    figure.suptitle("One digit on its way through the network: a row a stage, a picture a channel, dark for large")
     return axes

@@ -80,7 +80,7 @@ def most_confused(predictions: Predictions) -> pd.DataFrame:
     pairs = pd.DataFrame({"is": predictions.labels[wrong], "taken for": predictions.answers[wrong]})
     return pairs.value_counts().sort_index().sort_values(ascending=False, kind="stable").rename("times").reset_index()
 
-# %% ../../nbs/04_evaluation.ipynb #5c87d806
+# %% ../../nbs/04_evaluation.ipynb #9e337c65
 def plot_calibration(
     predictions: Predictions,
     below=0.99,  # leave out digits with more confidence than this
@@ -96,6 +96,6 @@ def plot_calibration(
     start = 100 * digits["confidence"].min()
     ax.plot([start, 100], [start, 100], ":", color="black", label="calibrated")
     ax.errorbar(100 * bins["sure"], accuracy, [accuracy - low, high - accuracy], fmt="o", color="#0072B2", capsize=3, label=f"{len(digits)} digits")
-    ax.set(xlabel="confidence (%)", ylabel="accuracy (%)", title="How right it is when it is so sure")
+    ax.set(xlabel="confidence (%)", ylabel="accuracy (%)", title="Where it is less sure, it is less often right")
     ax.legend()
     return ax

@@ -30,7 +30,7 @@ def count_parameters(module: nn.Module) -> int:
     "How many numbers training may change."
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
-# %% ../../nbs/01_model.ipynb #10e61c27
+# %% ../../nbs/01_model.ipynb #1511e44e
 POOLS = {"published": lambda: nn.AvgPool2d(3), "global": lambda: nn.AdaptiveAvgPool2d(1)}
 
 class MNISTModel(nn.Module):
@@ -54,6 +54,7 @@ class MNISTModel(nn.Module):
         self.fc = nn.Linear(c5, 10)
 
     def forward(self, x):
+        "Log-probabilities of the ten digits."
         x = self.transition1(self.conv2(self.conv1(x)))
         x = self.transition2(self.conv4(self.conv3(x)))
         x = self.gap(self.conv5(x))
@@ -74,7 +75,7 @@ def evaluating(model: nn.Module):
     finally:
         for module, mode in modes.items(): module.training = mode
 
-# %% ../../nbs/01_model.ipynb #dac81b0a
+# %% ../../nbs/01_model.ipynb #bfe0b795
 def save_weights(model: nn.Module, path):
     "Save the model's state_dict to `path`, all of it or nothing."
     part = Path(f"{path}.part")
@@ -94,8 +95,8 @@ def _read_tensors(path) -> dict:
 def load_weights(model: nn.Module, path) -> nn.Module:
     "Load `path` into `model`; `ValueError` if it is not a file of weights, or not of this network's."
     state, own = _read_tensors(path), model.state_dict()
-    for name in own.keys() ^ state.keys():
-        raise ValueError(f"{path} is for another network: {name} is only in the {'network' if name in own else 'file'}")
+    if odd := sorted(own.keys() ^ state.keys(), key=str):
+        raise ValueError(f"{path} is for another network: {odd[0]} is only in the {'network' if odd[0] in own else 'file'}")
     for name in own:
         if own[name].shape != state[name].shape:
             raise ValueError(f"{path} is for another network: {name} is {tuple(state[name].shape)} there and {tuple(own[name].shape)} here")
