@@ -33,8 +33,11 @@ $(READY): settings.ini setup.py constraints.txt
 	  || { echo "Error: $(PYTHON) is missing or older than 3.11; name another with PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv >/dev/null 2>&1 \
 	  || { echo "Error: '$(PYTHON) -m venv .venv' failed; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
-	@$(BIN)/pip download -q --no-deps --retries 0 --timeout 15 -d .venv/probe $(PIP_ARGS) -c constraints.txt nbdev >/dev/null 2>&1 \
-	  || { echo "Error: the project is not installed yet, and pip cannot fetch what it needs; connect to a network, or name a folder of wheels with PIP_ARGS" >&2; exit 1; }
-	@$(BIN)/pip install $(PIP_ARGS) -c constraints.txt -e '.[dev]' \
-	  || { echo "Error: the installation failed (see above); mend that and run make again" >&2; exit 1; }
-	@rm -rf .venv/probe && touch $@
+	@if $(BIN)/pip install --dry-run -q --no-deps --ignore-installed --retries 0 --timeout 15 $(PIP_ARGS) -c constraints.txt nbdev >.venv/probe.log 2>&1; then \
+	  $(BIN)/pip install $(PIP_ARGS) -c constraints.txt -e '.[dev]' && touch $@ \
+	    || { echo "Error: the installation failed (see above); mend that and run make again" >&2; exit 1; }; \
+	elif $(BIN)/python -c 'import s6erav3, nbdev' 2>/dev/null; then \
+	  echo "Note: the settings have changed since the installation, and pip cannot fetch anything now; going on with what is installed" >&2; \
+	else \
+	  echo "Error: the project is not installed yet, and pip cannot fetch what it needs ($$(grep -m 1 -i error .venv/probe.log)); connect to the internet, or name a folder of wheels with PIP_ARGS" >&2; exit 1; \
+	fi

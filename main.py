@@ -1,3 +1,3 @@
-from s6erav3.training.train import train_and_evaluate
+from s6erav3.cli import main
 
-if __name__ == "__main__": train_and_evaluate()
+if __name__ == "__main__": raise SystemExit(main(["train", "--recipe", "original"]))

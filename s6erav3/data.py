@@ -80,7 +80,7 @@ def read_mnist(data_dir) -> tuple[Digits, Digits]:
     images, labels, test_images, test_labels = arrays
     return Digits(images.unsqueeze(1), labels.long()), Digits(test_images.unsqueeze(1), test_labels.long())
 
-# %% ../nbs/00_data.ipynb #57a0afa5
+# %% ../nbs/00_data.ipynb #25e715c3
 BY_HAND = ("by hand: download " + ", ".join(f"{name}.gz" for name in MNIST_FILES)
            + " from a mirror of MNIST (torchvision.datasets.MNIST.mirrors lists some), gunzip them and put them into {}")
 
@@ -101,15 +101,17 @@ def download_mnist(
     data_dir = Path(data_dir)
     by_hand = BY_HAND.format(data_dir / RAW)
     nearest = next(folder for folder in (data_dir, *data_dir.absolute().parents) if folder.is_dir())
+    if not os.access(nearest, os.W_OK): raise ConnectionError(f"cannot write into {nearest}; name another folder with --data-dir, or {by_hand}")
     with tempfile.TemporaryDirectory(dir=nearest, prefix=".download-") as folder:
-        try: done = subprocess.run([sys.executable, "-c", _FETCH, folder, *mirrors], capture_output=True, text=True, timeout=timeout)
+        try: done = subprocess.run([sys.executable, "-P", "-c", _FETCH, folder, *mirrors], capture_output=True, text=True, timeout=timeout)
         except subprocess.TimeoutExpired: raise ConnectionError(f"fetching MNIST took longer than {timeout} s; {by_hand}") from None
-        if done.returncode: raise ConnectionError(f"MNIST could not be fetched ({done.stderr.strip().splitlines()[-1]}); {by_hand}")
+        reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        if done.returncode: raise ConnectionError(f"MNIST could not be fetched ({reason}); {by_hand}")
         for name in MNIST_FILES: read_verified(Path(folder) / RAW / name)
         (data_dir / RAW).mkdir(parents=True, exist_ok=True)
         for name in MNIST_FILES: (Path(folder) / RAW / name).replace(data_dir / RAW / name)
 
-# %% ../nbs/00_data.ipynb #70b4356b
+# %% ../nbs/00_data.ipynb #98cc9926
 def load_mnist(
     data_dir=None,  # folder that holds `MNIST/raw`; see `find_data_dir`
     download=True,  # may missing files be fetched? (never into a folder the user named)
@@ -119,6 +121,7 @@ def load_mnist(
     missing = [name for name in MNIST_FILES if not (folder / RAW / name).is_file()]
     if missing:
         by_hand = BY_HAND.format(folder / RAW)
+        if folder.exists() and not folder.is_dir(): raise NotADirectoryError(f"the data folder {folder} is not a folder; name another")
         if not folder.is_dir() and named:
             raise FileNotFoundError(f"the data folder {folder} does not exist; make it with `s6erav3 data --data-dir {folder}`, or {by_hand}")
         if named or not download or os.environ.get("S6ERAV3_OFFLINE"):

@@ -5,34 +5,45 @@
 # %% auto #0
 __all__ = ['SURE', 'read_grey', 'to_bright_on_dark', 'cut_out', 'scale_to_box', 'centre_by_mass', 'to_mnist', 'predict']
 
-# %% ../nbs/08_your_digit.ipynb #47fe4fd9
+# %% ../nbs/08_your_digit.ipynb #194d22c3
+import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 from scipy import ndimage
 
 from .data import Digits
 from .evaluation.metrics import predict_digits
 from .models.model import load_pretrained
 
-# %% ../nbs/08_your_digit.ipynb #30e344aa
+# %% ../nbs/08_your_digit.ipynb #ca71b1ff
 def read_grey(path) -> np.ndarray:
     "The picture at `path` as grey bytes `(height, width)`; `OSError` if there is none, `ValueError` if it is no picture or too small."
-    try:
-        with Image.open(path) as picture: picture.load()
-    except FileNotFoundError: raise FileNotFoundError(f"there is no file {path}") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if Path(path).is_dir(): raise ValueError(f"{path} is a folder; give the pictures in it") from None
-        raise ValueError(f"{path} is not a picture that can be read; give a PNG or JPEG of one digit") from error
-    if picture.mode.startswith("I"): picture = Image.fromarray((np.asarray(picture).astype(float) / 257).clip(0, 255).astype(np.uint8))
+    if Path(path).is_dir(): raise ValueError(f"{path} is a folder; give the pictures in it")
+    if not Path(path).exists(): raise FileNotFoundError(f"there is no file {path}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(path) as picture: picture = ImageOps.exif_transpose(picture)
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+            raise ValueError(f"{path} is too large; give at most {Image.MAX_IMAGE_PIXELS // 10**6} million pixels") from None
+        except (OSError, SyntaxError, ValueError) as error: raise ValueError(f"{path} is not a picture that can be read; give a PNG or JPEG of one digit") from error
+    if min(picture.size) < 28: raise ValueError(f"{path} is {picture.width}×{picture.height} pixels; give at least 28×28")
+    return _to_grey(picture)
+
+def _to_grey(picture) -> np.ndarray:
+    "Grey bytes: what is transparent is paper, numbers that are no bytes are brought to their range, huge pictures are made smaller."
+    if picture.mode[0] in "IF":
+        numbers = np.nan_to_num(np.asarray(picture).astype(float))
+        top = next((top for top in (1, 255, 65_535) if numbers.max() <= top), numbers.max())
+        picture = Image.fromarray((numbers.clip(0) * 255 / top).astype(np.uint8))
     picture = picture.convert("RGBA")
-    paper = Image.new("RGBA", picture.size, "white")
-    grey = np.asarray(Image.alpha_composite(paper, picture).convert("L"))
-    if min(grey.shape) < 28: raise ValueError(f"{path} is {grey.shape[1]}×{grey.shape[0]} pixels; give at least 28×28")
-    return grey
+    grey = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("L")
+    return np.asarray(grey.reduce(max(1, max(grey.size) // 1000)))
 
 # %% ../nbs/08_your_digit.ipynb #be4949b8
 def to_bright_on_dark(grey: np.ndarray) -> np.ndarray:
@@ -63,15 +74,16 @@ def centre_by_mass(ink: np.ndarray, size=28) -> np.ndarray:
     field[top:top + ink.shape[0], left:left + ink.shape[1]] = ink
     return field
 
-# %% ../nbs/08_your_digit.ipynb #9bca2db1
+# %% ../nbs/08_your_digit.ipynb #03c593d2
 def to_mnist(grey: np.ndarray) -> np.ndarray:
     "A grey picture of one digit as MNIST would have it: bytes `(28, 28)`. What already has 28×28 pixels, bright on black, is left alone."
     ink = to_bright_on_dark(grey)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     if grey.shape == (28, 28) and np.median(border) == 0: return grey
-    return (255 * centre_by_mass(scale_to_box(cut_out(ink)))).round().astype(np.uint8)
+    scaled = scale_to_box(cut_out(ink))
+    return (255 * centre_by_mass(scaled / scaled.max())).round().astype(np.uint8)
 
-# %% ../nbs/08_your_digit.ipynb #65c5f27d
+# %% ../nbs/08_your_digit.ipynb #d9d104e7
 SURE = 0.95
 
 def predict(
@@ -79,7 +91,7 @@ def predict(
     model=None,  # the shipped network if None
 ) -> pd.DataFrame:
     "The digit in each picture: file, digit, probability, runner_up, sure. `OSError` or `ValueError` names a picture that cannot be read."
-    files = [files] if isinstance(files, (str, Path)) else list(files)
+    files = [files] if isinstance(files, (str, os.PathLike)) else list(files)
     if not files: raise ValueError("there is no picture to read; give at least one file")
     images = torch.from_numpy(np.stack([_read(path) for path in files])).unsqueeze(1)
     found = predict_digits(model or load_pretrained(), Digits(images, torch.zeros(len(images), dtype=torch.int64)))

@@ -48,7 +48,7 @@ def test_train_writes_three_files(capsys):
 
 
 def test_same_seed_same_weights(capsys):
-    for out in "ab": assert call(capsys, "train", "--dataset", "digits", "--epochs", 1, "--limit", 128, "--out", out)[0] == 0
+    for out in "ab": assert call(capsys, "train", "--dataset", "digits", "--epochs", 1, "--limit", 128, "--device", "cpu", "--out", out)[0] == 0
     first, second = (torch.load(f"{out}/mnist_model.pth", weights_only=True) for out in "ab")
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -70,6 +70,8 @@ def test_summary(capsys):
 @pytest.mark.parametrize("args, message", [
     (["train", "--epochs", "0"], "'--epochs'"),
     (["train", "--seed", "x"], "'--seed'"),
+    (["train", "--seed", str(2**64)], "'--seed'"),
+    (["train", "--threads", "100000"], "'--threads'"),
     (["train", "--recipe", "secret"], "'--recipe'"),
     (["train", "--dataset", "emnist"], "'--dataset'"),
     (["train", "--device", "tpu"], "'--device'"),
@@ -92,6 +94,11 @@ def test_an_output_folder_that_cannot_be_made(capsys):
     Path("file").touch()
     _, error = refused(capsys, "train", "--dataset", "digits", "--limit", 128, "--out", "file/run")
     assert "file/run" in error and "--out" in error
+
+
+def test_an_output_that_is_in_the_way(capsys):
+    Path("run/record.json").mkdir(parents=True)
+    assert "record.json is a folder" in refused(capsys, "train", "--dataset", "digits", "--limit", 128, "--out", "run")[1]
 
 
 def test_more_digits_than_there_are(capsys):

@@ -111,10 +111,10 @@ def test_a_mirror_that_never_answers(tmp_path):
 
 def test_a_download_that_works(mnist_dir, tmp_path, monkeypatch):
     def fetch(command, **options):
-        raw = type(tmp_path)(command[3]) / RAW
+        raw = type(tmp_path)(command[command.index("-c") + 2]) / RAW
         raw.mkdir(parents=True)
         for name in MNIST_FILES: (raw / name).write_bytes((mnist_dir / RAW / name).read_bytes())
-        return SimpleNamespace(returncode=0)
+        return SimpleNamespace(returncode=0, stderr="")
     monkeypatch.setattr(data.subprocess, "run", fetch)
     download_mnist(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]

@@ -16,7 +16,7 @@ from nbdev.clean import nbdev_clean
 
 sys.path.insert(0, str(Path(__file__).parent))
 import readme
-from s6erav3.data import load_mnist
+from s6erav3.data import find_data_dir, load_mnist
 
 ROOT = Path(__file__).resolve().parent.parent
 DEADLINE = 600  # seconds for one notebook
@@ -54,7 +54,7 @@ def main(names) -> int:
     except (OSError, ValueError) as error:
         print(f"Error: the saved outputs are of the real MNIST, and {error}", file=sys.stderr)
         return 1
-    if "S6ERAV3_DATA" in os.environ: os.environ["S6ERAV3_DATA"] = str(Path(os.environ["S6ERAV3_DATA"]).resolve())
+    os.environ["S6ERAV3_DATA"] = str(find_data_dir()[0].resolve())
     for path in [Path(name).resolve() for name in names] or sorted((ROOT / "nbs").glob("*.ipynb")):
         print(f"running {path.relative_to(ROOT)}", flush=True)
         try: run(path)

@@ -16,7 +16,7 @@ def main(folders) -> int:
     if not folders:
         print(f"Error: name the folders of the runs; {__doc__.splitlines()[0]}", file=sys.stderr)
         return 2
-    runs = {Path(folder): json.loads((Path(folder) / "record.json").read_text()) for folder in folders}
+    runs = {Path(folder): json.loads((Path(folder) / "record.json").read_text(encoding="utf-8")) for folder in folders}
     names = {record["recipe_name"] for record in runs.values()}
     if len(names) > 1:
         print(f"Error: these are runs of several recipes: {', '.join(sorted(names))}", file=sys.stderr)

@@ -24,13 +24,14 @@ def misclassified(predictions: Predictions) -> pd.DataFrame:
     return pd.DataFrame({"index": where, "label": predictions.labels[where], "answer": predictions.answers[where],
                          "probability": predictions.confidence[where], "of_label": predictions.probabilities[where, predictions.labels[where]]})
 
-# %% ../../nbs/05_interpretation.ipynb #9f9bbd1f
+# %% ../../nbs/05_interpretation.ipynb #54e2a30f
 def plot_mistakes(
     mistakes: pd.DataFrame,  # as `misclassified` gives them
     images,  # all of the digits, bytes
     ncols=10,  # digits in a row
 ):
     "A grid of misread digits: index, label → answer, probability; return the axes."
+    if mistakes.empty: raise ValueError("there is no misread digit to draw")
     titles = [f"{index}\n{label} → {answer}  {probability:.2f}"
               for index, label, answer, probability in mistakes[["index", "label", "answer", "probability"]].itertuples(index=False)]
     axes = show_digits(images[mistakes["index"].tolist()], titles, ncols)
@@ -45,11 +46,11 @@ def top_losses(predictions: Predictions, k=10) -> pd.DataFrame:
     return pd.DataFrame({"index": where, "label": predictions.labels[where], "answer": predictions.answers[where],
                          "probability": predictions.confidence[where], "loss": -np.log(of_label[where])})
 
-# %% ../../nbs/05_interpretation.ipynb #f8685cb0
+# %% ../../nbs/05_interpretation.ipynb #9955088f
 def plot_filters(model, axes=None):
     "The filters of conv1: violet where ink counts for, orange where it counts against."
     filters = model.conv1[0].weight.detach()[:, 0].cpu()
-    if axes is None: _, axes = plt.subplots(1, len(filters), figsize=(1.15 * len(filters) + 0.6, 1.8), layout="constrained")
+    if axes is None: axes = plt.subplots(1, len(filters), figsize=(1.15 * len(filters) + 0.6, 1.8), squeeze=False, layout="constrained")[1][0]
     limit = filters.abs().max().item()
     for i, (ax, weights) in enumerate(zip(axes, filters)):
         shown = ax.imshow(weights, cmap="PuOr", vmin=-limit, vmax=limit)
@@ -58,7 +59,7 @@ def plot_filters(model, axes=None):
     axes[0].figure.suptitle("The filters of conv1")
     return axes
 
-# %% ../../nbs/05_interpretation.ipynb #6cd00408
+# %% ../../nbs/05_interpretation.ipynb #81ea0a4f
 @contextmanager
 def stage_outputs(model):
     "Inside the `with` block, a dict that each forward pass fills: stage name → what the stage put out, `(n, channels, height, width)`."
@@ -71,15 +72,16 @@ def stage_outputs(model):
 
 def feature_maps(model, image) -> dict:
     "What every stage puts out for one image `(1, 28, 28)` of bytes: name → `(channels, height, width)` or `(classes,)`."
-    with evaluating(model), torch.inference_mode(), stage_outputs(model) as outputs: model(normalize(image.unsqueeze(0)))
+    with evaluating(model), torch.inference_mode(), stage_outputs(model) as outputs:
+        model(normalize(image.unsqueeze(0).to(next(model.parameters()).device)))
     return {name: output[0].cpu() for name, output in outputs.items()}
 
-# %% ../../nbs/05_interpretation.ipynb #8b7aebad
+# %% ../../nbs/05_interpretation.ipynb #2da8af78
 def plot_maps(maps: dict):
     "Every stage a row, every channel a picture, each stage on its own scale of grey."
     maps = {name: m for name, m in maps.items() if m.ndim == 3}
     n_columns = max(len(m) for m in maps.values())
-    figure, axes = plt.subplots(len(maps), n_columns, figsize=(0.55 * n_columns + 1, 0.62 * len(maps)), layout="constrained")
+    figure, axes = plt.subplots(len(maps), n_columns, figsize=(0.55 * n_columns + 1, 0.62 * len(maps)), squeeze=False, layout="constrained")
     for ax in axes.flat: ax.axis("off")
     for row, (name, stage) in zip(axes, maps.items()):
         row[0].text(-0.3, 0.5, f"{name}\n{'×'.join(map(str, stage.shape))}", transform=row[0].transAxes, ha="right", va="center", fontsize=8)

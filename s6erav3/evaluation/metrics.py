@@ -17,7 +17,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from ..training.train import log_probabilities
 
-# %% ../../nbs/04_evaluation.ipynb #b7c0dc23
+# %% ../../nbs/04_evaluation.ipynb #d3848413
 @dataclass(frozen=True)
 class Predictions:
     "What a network says of `n` digits, and what they are."
@@ -41,7 +41,7 @@ class Predictions:
 
 def predict_digits(model, digits) -> Predictions:
     "What `model` says of `digits`."
-    return Predictions(digits.labels.numpy(), log_probabilities(model, digits.images).double().exp().numpy())
+    return Predictions(digits.labels.cpu().numpy(), log_probabilities(model, digits.images).double().exp().numpy())
 
 # %% ../../nbs/04_evaluation.ipynb #05dd166d
 def accuracy_interval(
@@ -53,17 +53,18 @@ def accuracy_interval(
     interval = binomtest(n_right, n).proportion_ci(confidence, method="wilson")
     return 100 * interval.low, 100 * interval.high
 
-# %% ../../nbs/04_evaluation.ipynb #a1341b8b
+# %% ../../nbs/04_evaluation.ipynb #5b3bc5ba
 def per_class(predictions: Predictions) -> pd.DataFrame:
     "Precision and recall in per cent and the number of digits, for each class."
-    precision, recall, _, n = precision_recall_fscore_support(predictions.labels, predictions.answers, zero_division=np.nan)
+    precision, recall, _, n = precision_recall_fscore_support(
+        predictions.labels, predictions.answers, labels=range(predictions.probabilities.shape[1]), zero_division=np.nan)
     return pd.DataFrame({"precision": 100 * precision, "recall": 100 * recall, "digits": n}).rename_axis("class")
 
-# %% ../../nbs/04_evaluation.ipynb #f1549eff
+# %% ../../nbs/04_evaluation.ipynb #a9a41a10
 def plot_confusion(predictions: Predictions, ax=None):
     "The confusion matrix: counts in every cell, errors shaded."
     ax = ax or plt.subplots(figsize=(5.6, 5), layout="constrained")[1]
-    counts = confusion_matrix(predictions.labels, predictions.answers)
+    counts = confusion_matrix(predictions.labels, predictions.answers, labels=range(predictions.probabilities.shape[1]))
     errors = np.where(np.eye(len(counts), dtype=bool), 0, counts)
     ax.imshow(errors, cmap="Oranges")
     for (row, column), count in np.ndenumerate(counts):
@@ -80,7 +81,7 @@ def most_confused(predictions: Predictions) -> pd.DataFrame:
     pairs = pd.DataFrame({"is": predictions.labels[wrong], "taken for": predictions.answers[wrong]})
     return pairs.value_counts().sort_index().sort_values(ascending=False, kind="stable").rename("times").reset_index()
 
-# %% ../../nbs/04_evaluation.ipynb #9e337c65
+# %% ../../nbs/04_evaluation.ipynb #10eb67a3
 def plot_calibration(
     predictions: Predictions,
     below=0.99,  # leave out digits with more confidence than this
@@ -90,7 +91,7 @@ def plot_calibration(
     "Accuracy with Wilson's interval against mean confidence, in per cent."
     ax = ax or plt.subplots(figsize=(4.6, 4.2), layout="constrained")[1]
     digits = pd.DataFrame({"confidence": predictions.confidence, "correct": predictions.correct}).query("confidence < @below")
-    bins = digits.groupby(pd.qcut(digits["confidence"], n_bins), observed=True).agg(sure=("confidence", "mean"), right=("correct", "sum"), n=("correct", "size"))
+    bins = digits.groupby(pd.qcut(digits["confidence"], n_bins, duplicates="drop"), observed=True).agg(sure=("confidence", "mean"), right=("correct", "sum"), n=("correct", "size"))
     low, high = np.array([accuracy_interval(int(right), int(n)) for right, n in zip(bins["right"], bins["n"])]).T
     accuracy = 100 * bins["right"] / bins["n"]
     start = 100 * digits["confidence"].min()

@@ -6,7 +6,8 @@
 __all__ = ['POOLS', 'conv_block', 'count_parameters', 'MNISTModel', 'get_model_size', 'evaluating', 'save_weights',
            'load_weights', 'load_pretrained']
 
-# %% ../../nbs/01_model.ipynb #12cd1511
+# %% ../../nbs/01_model.ipynb #832ef8f2
+import warnings
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -75,7 +76,7 @@ def evaluating(model: nn.Module):
     finally:
         for module, mode in modes.items(): module.training = mode
 
-# %% ../../nbs/01_model.ipynb #bfe0b795
+# %% ../../nbs/01_model.ipynb #58018642
 def save_weights(model: nn.Module, path):
     "Save the model's state_dict to `path`, all of it or nothing."
     part = Path(f"{path}.part")
@@ -85,11 +86,16 @@ def save_weights(model: nn.Module, path):
 def _read_tensors(path) -> dict:
     "The tensors in a weights file by name; `ValueError` if it holds anything else."
     if not Path(path).is_file(): raise FileNotFoundError(f"there is no weights file {path}; `s6erav3 train` writes one, mnist_model.pth")
-    try: state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error: raise ValueError(f"{path} is not a weights file that is safe to open; "
-                                                "give a state_dict as saved by `s6erav3 train`") from error
+    advice = "give a plain state_dict as saved by `s6erav3 train`"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what PyTorch warns of in a strange file is refused below
+        try: state = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error: raise ValueError(f"{path} is not a weights file that is safe to open; {advice}") from error
     if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):
-        raise ValueError(f"{path} carries more than tensors; give a plain state_dict as saved by `s6erav3 train`")
+        raise ValueError(f"{path} carries more than tensors; {advice}")
+    for name, t in state.items():
+        if t.layout != torch.strided or t.is_quantized or t.device.type != "cpu" or not t.isfinite().all():
+            raise ValueError(f"{path} is damaged: {name} holds what is not a finite number; {advice}")
     return state
 
 def load_weights(model: nn.Module, path) -> nn.Module:
@@ -98,8 +104,8 @@ def load_weights(model: nn.Module, path) -> nn.Module:
     if odd := sorted(own.keys() ^ state.keys(), key=str):
         raise ValueError(f"{path} is for another network: {odd[0]} is only in the {'network' if odd[0] in own else 'file'}")
     for name in own:
-        if own[name].shape != state[name].shape:
-            raise ValueError(f"{path} is for another network: {name} is {tuple(state[name].shape)} there and {tuple(own[name].shape)} here")
+        found, wanted = ((tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in (state[name], own[name]))
+        if found != wanted: raise ValueError(f"{path} is for another network: {name} is {found} there and {wanted} here")
     model.load_state_dict(state)
     return model
 

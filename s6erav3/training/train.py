@@ -26,12 +26,12 @@ from .. import __version__
 from ..data import Digits, Splits, load_splits, normalize, random_affine, to_unit
 from ..models.model import MNISTModel, count_parameters, evaluating, get_model_size, save_weights
 
-# %% ../../nbs/03_training.ipynb #ed334725
+# %% ../../nbs/03_training.ipynb #37ec15e7
 SCHEDULES = ("plateau", "one_cycle", "constant")
-LIMITS = {"epochs": (1, math.inf), "batch_size": (1, math.inf), "learning_rate": (0, math.inf), "momentum": (0, 1), "rotation": (0, 90),
+LIMITS = {"epochs": (1, math.inf), "batch_size": (1, math.inf), "learning_rate": (0, math.inf), "momentum": (0, 1), "rotation": (0, 360),
           "scale": (0, 1), "translate": (0, 1), "shear": (0, 90), "dropout": (0, 1)}
 
-# %% ../../nbs/03_training.ipynb #ffe73ca5
+# %% ../../nbs/03_training.ipynb #fc0a5559
 @dataclass(frozen=True)
 class Recipe:
     "The numbers of a training run that are varied here. `ValueError` for one that cannot be."
@@ -50,6 +50,7 @@ class Recipe:
     def __post_init__(self):
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
+            if name in ("epochs", "batch_size") and not isinstance(value, int): raise ValueError(f"{name} must be a whole number, not {value}")
             if not low <= value < high: raise ValueError(f"{name} must be at least {low} and less than {high}, not {value}")
         if self.schedule not in SCHEDULES: raise ValueError(f"there is no schedule {self.schedule!r}; choose one of {', '.join(SCHEDULES)}")
 
@@ -120,7 +121,7 @@ def train_epoch(
         hits += (output.detach().argmax(dim=1) == y).sum()
     return total_loss.item() / len(labels), 100 * hits.item() / len(labels)
 
-# %% ../../nbs/03_training.ipynb #09ef8b6b
+# %% ../../nbs/03_training.ipynb #cec0eb9d
 def log_probabilities(
     model,  # from images to class scores
     images,  # `(n, channels, height, width)`; bytes are normalised
@@ -129,7 +130,7 @@ def log_probabilities(
     "The model's log-probabilities of every class, `(n, classes)`, on the CPU, in evaluation mode."
     device = next(model.parameters()).device
     with evaluating(model), torch.inference_mode():
-        outputs = [model(normalize(x) if images.dtype == torch.uint8 else x) for x in images.to(device).split(batch_size)]
+        outputs = [model(normalize(x) if x.dtype == torch.uint8 else x.float()) for x in images.to(device).split(batch_size)]
         return F.log_softmax(torch.cat(outputs), dim=1).cpu()
 
 def evaluate(model, digits) -> tuple[float, float]:
@@ -138,7 +139,14 @@ def evaluate(model, digits) -> tuple[float, float]:
     scores, labels = log_probabilities(model, images), labels.cpu()
     return F.nll_loss(scores, labels).item(), 100 * (scores.argmax(dim=1) == labels).double().mean().item()
 
-# %% ../../nbs/03_training.ipynb #fd95e412
+# %% ../../nbs/03_training.ipynb #9e6dab14
+def _check(images, labels):
+    "`ValueError` unless these are images with a label each."
+    if images.dtype != torch.uint8 and not images.is_floating_point(): raise ValueError(f"images are bytes or floats, not {images.dtype}")
+    if len(images) != len(labels) or not len(labels) or labels.shape != (len(labels),) or labels.dtype != torch.int64:
+        raise ValueError(f"{len(images)} images need as many labels, at least one, int64 of shape (n,); these are {labels.dtype} of shape {tuple(labels.shape)}")
+
+# %% ../../nbs/03_training.ipynb #216f6967
 def fit(
     model,  # any network from images to class scores; trained in place, moved to `device`
     recipe,  # a `Recipe`
@@ -148,22 +156,22 @@ def fit(
     device="cpu",  # or "cuda"
     verbose=True,  # print two lines an epoch, and a progress bar where there is a terminal
 ) -> list[dict]:
-    "Train `model` on `train` by `recipe`; the history, one row an epoch. `ValueError` where a plateau has nothing to watch."
-    if valid is None and recipe.schedule == "plateau":
-        raise ValueError(f"the schedule of recipe {recipe.name!r} watches held-out digits; hold some out (--holdout), or take another recipe")
+    "Train `model` on `train` by `recipe`; the history, one row an epoch. `ValueError` where a plateau has nothing to watch or labels do not fit."
+    plateau = recipe.schedule == "plateau"
+    if plateau and valid is None: raise ValueError(f"the schedule of recipe {recipe.name!r} watches held-out digits; hold some out (--holdout), or take another recipe")
+    for digits in (train, valid) if valid is not None else (train,): _check(*digits)
     model.to(device)
     train = tuple(t.to(device) for t in train)
     optimizer = optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum)
     scheduler, history = _make_scheduler(optimizer, recipe, math.ceil(len(train[1]) / recipe.batch_size)), []
-    each_step = None if recipe.schedule == "plateau" else scheduler
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         generator = torch.Generator(device).manual_seed(seed)
         for epoch in range(1, recipe.epochs + 1):
             start, rate, label = time.perf_counter(), optimizer.param_groups[0]["lr"], f"Epoch [{epoch}/{recipe.epochs}]"
-            train_loss, train_accuracy = train_epoch(model, optimizer, train, recipe, generator, each_step, label if verbose else None)
+            train_loss, train_accuracy = train_epoch(model, optimizer, train, recipe, generator, None if plateau else scheduler, label if verbose else None)
             valid_loss, valid_accuracy = evaluate(model, valid) if valid is not None else (None, None)
-            if recipe.schedule == "plateau": scheduler.step(valid_accuracy)
+            if plateau: scheduler.step(valid_accuracy)
             if verbose: print(f"{label}, Training Accuracy: {train_accuracy:.2f}%", flush=True)
             if verbose and valid is not None: print(f"{label}, Validation Accuracy: {valid_accuracy:.2f}%", flush=True)
             history.append({"epoch": epoch, "train_loss": train_loss, "train_accuracy": train_accuracy, "validation_loss": valid_loss,
