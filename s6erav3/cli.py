@@ -134,15 +134,32 @@ def predict(
     if as_json: print(json.dumps(table.to_dict("records"), indent=1))
     else: print(table.to_string(index=False, formatters={"probability": "{:.3f}".format}))
 
-# %% ../nbs/09_cli.ipynb #6fe5d538
+# %% ../nbs/09_cli.ipynb #e0676021
 @app.command()
-def summary():
-    "Show what each layer of the network puts out, sees and costs."
-    from s6erav3.models.anatomy import layer_table
-    from s6erav3.models.model import MNISTModel, get_model_size
-    table = layer_table(MNISTModel())
-    print(table.fillna("").to_string(index=False))
-    print(f"\nTotal Parameters: {table.attrs['params']:,}\nMultiply-Adds: {table.attrs['macs']:,}\nModel Size: {get_model_size(MNISTModel()):.2f} MB")
+def summary(
+    model: Annotated[str, typer.Option(help="torchvision:NAME, or package.module:CLASS for your own.")] = "s6erav3:MNISTModel",
+    size: Annotated[str, typer.Option("--input", help="Channels, height and width of an image.")] = "1,28,28",
+    depth: Annotated[Optional[int], typer.Option(min=1, help="Sum up modules nested deeper than this. Default: show each layer.")] = None,
+):
+    "Show what each layer of a network puts out, sees and costs."
+    from s6erav3.models import anatomy
+    try: input_size = tuple(int(n) for n in size.split(","))
+    except ValueError: raise typer.BadParameter(f"--input takes whole numbers like 3,224,224, not {size!r}") from None
+    print(anatomy.summary(_network(model), input_size, depth))
+
+# %% ../nbs/09_cli.ipynb #3604e831
+def _network(name: str):
+    "A new network: `torchvision:NAME` or `package.module:CLASS`, without weights."
+    import importlib
+    where, _, what = name.partition(":")
+    if where == "torchvision":
+        from torchvision import models
+        if what not in models.list_models(module=models): raise typer.BadParameter(f"torchvision.models has no network {what!r}")
+        return models.get_model(what, weights=None)
+    sys.path.insert(0, "")
+    try: return getattr(importlib.import_module(where), what)()
+    except (ImportError, AttributeError, TypeError, ValueError) as error: raise typer.BadParameter(f"--model {name} cannot be made: {error}") from error
+    finally: sys.path.remove("")
 
 # %% ../nbs/09_cli.ipynb #5d4fcf4b
 @app.command()

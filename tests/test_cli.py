@@ -1,6 +1,7 @@
 "The command: what it writes, and the one line it says when something is wrong."
 import json
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -65,6 +66,22 @@ def test_predict_prints_json_and_nothing_else(capsys):
 def test_summary(capsys):
     status, out, _ = call(capsys, "summary")
     assert status == 0 and "Total Parameters: 6,926" in out and "receptive_field" in out
+
+
+def test_summary_of_other_networks(capsys, folder):
+    status, out, _ = call(capsys, "summary", "--model", "torchvision:resnet18", "--input", "3,224,224")
+    assert status == 0 and "Total Parameters: 11,689,512" in out and "layer4.1.conv2" in out
+    (folder / "mine.py").write_text("from torch import nn\nclass Net(nn.Sequential):\n    def __init__(self): super().__init__(nn.Conv2d(1, 2, 3))\n")
+    status, out, _ = call(capsys, "summary", "--model", "mine:Net", "--depth", 1)
+    assert status == 0 and "Total Parameters: 20" in out
+
+
+@pytest.mark.parametrize("args, status, message", [
+    (["--model", "torchvision:resnet1800"], 2, "no network 'resnet1800'"), (["--model", "no.such:Net"], 2, "cannot be made"), (["--model", "json:Net"], 2, "cannot be made"),
+    (["--input", "3x4"], 2, "whole numbers"), (["--input", "3,28,28"], 1, "'conv1.0' (Conv2d) cannot take"), (["--model", "pathlib:Path"], 1, "torch.nn.Module, not PosixPath"),
+])
+def test_summaries_that_cannot_be(capsys, args, status, message):
+    assert refused(capsys, "summary", *args) == (status, mock.ANY) and message in refused(capsys, "summary", *args)[1]
 
 
 @pytest.mark.parametrize("args, message", [

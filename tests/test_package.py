@@ -1,8 +1,10 @@
 "What holds for the package as a whole: which way imports go, what it needs, what it offers."
 import ast
 import configparser
+import io
 import subprocess
 import sys
+import tokenize
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -91,6 +93,16 @@ def test_every_recipe_can_be_asked_for():
     assert {"epochs", "recipe", "seed", "data_dir", "dataset", "holdout", "out", "device", "threads", "limit"} == {p.name for p in command.params} - {"help"}
 
 
+def lines_of_code(path: Path) -> int:
+    "Lines that hold code, docstrings and comments not counted."
+    source = path.read_text(encoding="utf-8")
+    docstrings = {node.value.lineno: node.value.end_lineno for node in ast.walk(ast.parse(source))
+                  if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)}
+    inside = {line for first, last in docstrings.items() for line in range(first, last + 1)}
+    skipped = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return len({line for token in tokens if token.type not in skipped for line in range(token.start[0], token.end[0] + 1)} - inside)
+
+
 def test_budget_of_lines():
-    code = [line for path in MODULES for line in ast.unparse(ast.parse(path.read_text(encoding="utf-8"))).splitlines()]
-    assert len(code) <= 1_500
+    assert sum(map(lines_of_code, MODULES)) <= 1_500
