@@ -1,6 +1,7 @@
 # train · test · lab · data · notebooks: each sets itself up.
 #   make train EPOCHS=1                       a quick look
 #   make train ARGS='--seed 1 --out run'      any option of `s6erav3 train`
+#   make lab ARGS='--no-browser'              any option of JupyterLab
 #   make test PIP_ARGS='--extra-index-url …'  options for pip, used by the first call only
 
 PYTHON ?= python3
@@ -20,7 +21,7 @@ test: $(READY)
 	@$(BIN)/python tools/check.py
 
 lab: $(READY)
-	@$(BIN)/jupyter lab --notebook-dir=. nbs/index.ipynb
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/nbs/index.ipynb $(ARGS)
 
 data: $(READY)
 	@$(BIN)/s6erav3 data

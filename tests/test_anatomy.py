@@ -1,4 +1,5 @@
 "The layer table on real networks: torchvision's, against their published figures and against the gradient."
+import contextlib
 import math
 import random
 from unittest import mock
@@ -156,6 +157,89 @@ def test_nothing_is_left_behind(fails):
         assert same
 
 
+class Tries(nn.Module):
+    "Falls back to another layer where the first one fails."
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 3), nn.Conv2d(1, 2, 3)
+    def forward(self, x):
+        try: return self.a(x)
+        except RuntimeError: return self.b(x)
+
+
+class Shuffles(nn.Module):
+    "A pixel shuffle by hand: what a cell sees depends on whether it is odd."
+    def forward(self, x):
+        n, c, h, w = x.shape
+        return x.view(n, c // 4, 2, 2, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, c // 4, 2 * h, 2 * w)
+
+
+class Replicates(nn.Module):
+    "Repeats the first and last row."
+    def forward(self, x): return torch.cat([x[:, :, :1], x, x[:, :, -1:]], 2)
+
+
+class Shares(nn.Module):
+    "Adds in place to a tensor of which a view is used later."
+    def __init__(self):
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(2, 2, 3, padding=1), nn.Conv2d(1, 1, 1)
+    def forward(self, x):
+        x = self.conv(x)
+        skip = x[:, :1]
+        x += self.conv(x)
+        return self.last(skip)
+
+
+def test_a_failure_that_the_network_handles():
+    table = layer_table(Tries(), (1, 9, 9))
+    assert table.attrs == layer_table(nn.Sequential(nn.Linear(3, 3), nn.Conv2d(1, 2, 3))[1], (1, 9, 9)).attrs | {"params": 32, "params_mb": 32 * 4 / 1024**2}
+    assert table.set_index("layer").loc["b", "receptive_field"] == 3
+
+
+@pytest.mark.parametrize("strange", [nn.Sequential(nn.Conv2d(1, 4, 3), Shuffles(), nn.Conv2d(1, 1, 3)), nn.Sequential(Replicates(), nn.Conv2d(1, 1, 3)),
+                                     nn.Sequential(nn.Conv2d(1, 2, 1), Shares())], ids=["shuffled", "replicated", "shared"])
+def test_what_is_not_known_is_left_empty(strange):
+    assert layer_table(strange, (1, 9, 9)).iloc[-1]["receptive_field"] is None
+
+
+def test_any_surrounding_mode():
+    net, plain = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2)), None
+    plain = layer_table(net, (1, 9, 9))
+    for mode in (torch.inference_mode(), torch.no_grad()):
+        with mode:
+            assert layer_table(net, (1, 9, 9)).equals(plain) and plain.attrs["macs"] == 49 * 2 * 9
+            assert measured_receptive_field(net, (1, 9, 9), "1") == ((2, 5), (2, 5))
+
+
+def test_hooks_of_the_user_are_neither_run_nor_lost():
+    net, calls = MNISTModel(), []
+    net.conv1.register_forward_hook(lambda *args: calls.append(1))
+    net.conv2.register_forward_pre_hook(lambda *args: calls.append(1))
+    layer_table(net), measured_receptive_field(net, (1, 28, 28), "conv2")
+    assert not calls and net(torch.zeros(1, 1, 28, 28)) is not None and len(calls) == 2
+
+
+def test_each_call_is_a_row_at_any_depth():
+    conv = nn.Conv2d(1, 1, 3)
+    assert layer_table(nn.Sequential(conv, conv), (1, 9, 9), depth=1)["out_shape"].tolist() == [(1, 7, 7), (1, 5, 5)]
+    stages = layer_table(build("resnet18"), (3, 224, 224), depth=1)
+    assert stages["layer"].tolist() == ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool", "flatten", "fc"]
+    assert stages["params"].sum() == 11_689_512 and stages.loc[4, ["in_shape", "out_shape"]].tolist() == [(64, 56, 56)] * 2
+
+
+def test_weights_computed_from_others():
+    for norm in (nn.utils.weight_norm, nn.utils.spectral_norm):
+        with pytest.warns(FutureWarning) if norm is nn.utils.weight_norm else contextlib.nullcontext(): net = nn.Sequential(norm(nn.Conv2d(1, 4, 3)))
+        net(torch.zeros(1, 1, 9, 9))
+        assert layer_table(net, (1, 9, 9)).attrs["params"] == sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize("layer, cell, message", [("conv9", None, "no layer 'conv9'"), ("fc", None, "puts out no map"), ("conv5", (5, 0), "none at")])
+def test_fields_that_cannot_be_measured(layer, cell, message):
+    with pytest.raises(ValueError, match=message): measured_receptive_field(MNISTModel(), (1, 28, 28), layer, cell)
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
 def test_other_number_types_and_no_parameters(dtype):
     assert layer_table(MNISTModel().to(dtype)).attrs["params"] == 6_926
@@ -172,7 +256,8 @@ def test_a_vision_transformer_has_shapes_and_costs_but_no_fields():
     ("resnet", (3, 8, 8), TypeError, "takes a torch.nn.Module, not str"),
     (MNISTModel(), (3, 28, 28), ValueError, r"'conv1.0' \(Conv2d\) cannot take an input of shape \(3, 28, 28\)"),
     (MNISTModel(), (1, 40, 40), ValueError, r"'fc' \(Linear\) cannot take an input of shape \(80,\)"),
-    (MNISTModel(), (1, -1, 28), ValueError, "whole numbers above 0"),
+    (MNISTModel(), (1, -1, 28), ValueError, "whole numbers above 0"), (MNISTModel(), 28, ValueError, "whole numbers above 0"), (MNISTModel(), (), ValueError, "whole numbers above 0"),
+    (torch.jit.ScriptModule(), (1, 9, 9), TypeError, "scripted"), (nn.LazyConv2d(1, 3), (1, 9, 9), TypeError, "lazy"),
     (MNISTModel(), ((1, 28, 28), (1, 28, 28)), TypeError, "does not take 2 tensors"),
     (nn.Bilinear(3, 3, 3), (3,), TypeError, "give a tuple of sizes"),
 ])

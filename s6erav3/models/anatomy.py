@@ -5,9 +5,7 @@
 # %% auto #0
 __all__ = ['COLUMNS', 'layer_table', 'Summary', 'summary', 'measured_receptive_field', 'effective_receptive_field']
 
-# %% ../../nbs/02_anatomy.ipynb #55546549
-import contextlib
-import copy
+# %% ../../nbs/02_anatomy.ipynb #9a510e85
 import math
 from fractions import Fraction
 
@@ -16,7 +14,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from .tracing import Axis, input_sizes, same_chance, trace
+from .tracing import Axis, duplicate, input_sizes, same_chance, trace
 
 # %% ../../nbs/02_anatomy.ipynb #138cad41
 def _one(pair):
@@ -39,7 +37,7 @@ def _as_row(row: dict) -> dict:
     columns["span"] = axes and fields and _one([_span(axis) for axis in axes])
     return columns | {name: row[name] for name in ("in_shape", "out_shape", "params", "macs")}
 
-# %% ../../nbs/02_anatomy.ipynb #4245683b
+# %% ../../nbs/02_anatomy.ipynb #6bba9977
 COLUMNS = ["layer", "kind", "kernel", "stride", "padding", "dilation", "in_shape", "out_shape", "jump", "receptive_field", "start", "span", "params", "macs"]
 
 def layer_table(
@@ -57,30 +55,37 @@ def layer_table(
 
     `TypeError`: not a module, or its forward takes other arguments. `ValueError`: a layer cannot take what it gets; it is named.
     """
-    if not isinstance(model, nn.Module): raise TypeError(f"layer_table takes a torch.nn.Module, not {type(model).__name__}")
     sizes = input_sizes(model, input_size)
     try: rows = trace(model, sizes, "meta")
     except ValueError: rows = trace(model, sizes, "cpu")  # it reads numbers, or it really cannot
+    if depth is not None: rows = _at_depth(rows, depth, {name: type(module).__name__ for name, module in model.named_modules()})
     table = pd.DataFrame(map(_as_row, rows), columns=COLUMNS, dtype=object).astype({"params": int, "macs": int})
     size = sum(t.nelement() * t.element_size() for t in {id(t): t for t in (*model.parameters(), *model.buffers())}.values())
     table.attrs = {"params": int(table["params"].sum()), "macs": int(table["macs"].sum()), "params_mb": size / 1024**2}
-    return table if depth is None else _at_depth(table, model, depth)
+    return table
 
-# %% ../../nbs/02_anatomy.ipynb #396d2a55
-def _at_depth(table: pd.DataFrame, model, depth: int) -> pd.DataFrame:
-    "The table with everything inside a module that is nested `depth` deep summed up in a row."
-    if depth < 1: raise ValueError(f"depth must be at least 1, not {depth}")
-    kinds = {name: type(module).__name__ for name, module in model.named_modules()}
-    stage = table["layer"].str.split(".").str[:depth].str.join(".")
-    rows = []
-    for _, group in table.groupby((stage != stage.shift()).cumsum()):
-        row = group.iloc[-1].to_dict() | {"layer": stage[group.index[0]], "in_shape": group.iloc[0]["in_shape"], "params": group["params"].sum(), "macs": group["macs"].sum()}
-        if len(group) > 1: row |= dict.fromkeys(("kernel", "stride", "padding", "dilation")) | {"kind": kinds.get(row["layer"], row["kind"])}
-        rows.append(row)
-    short = pd.DataFrame(rows, columns=COLUMNS, dtype=object).astype({"params": int, "macs": int}).reset_index(drop=True)
-    short.attrs = table.attrs
-    return short.where(short.notna(), None)
+# %% ../../nbs/02_anatomy.ipynb #d73eacbb
+def _at_depth(
+    rows: list[dict],  # of a trace
+    depth: int,  # 1 for the network's own children
+    kinds: dict,  # of module, by name
+) -> list[dict]:
+    "The rows with all that happens within one call of a module that is nested `depth` deep or deeper summed up."
+    if not isinstance(depth, int) or depth < 1: raise ValueError(f"depth is a whole number from 1 up, not {depth!r}")
+    groups = {}
+    for i, row in enumerate(rows):
+        name, call = next(((name, call) for name, call in row["calls"] if name.count(".") + 1 >= depth), (row["layer"], f"row {i}"))
+        groups.setdefault((name, call), []).append(row)
+    return [_merge(name, group, kinds) for (name, _), group in groups.items()]
 
+def _merge(name: str, group: list[dict], kinds: dict) -> dict:
+    "One row for several; `kinds` says what the modules are."
+    if len(group) == 1: return group[0] | {"layer": name}
+    mapped = [row for row in group if row["in_shape"] and row["out_shape"]] or group
+    return mapped[-1] | {"layer": name, "kind": kinds.get(name, mapped[-1]["kind"]), "in_shape": mapped[0]["in_shape"], "geometry": [],
+                         "params": sum(row["params"] for row in group), "macs": sum(row["macs"] for row in group)}
+
+# %% ../../nbs/02_anatomy.ipynb #5c458df8
 class Summary:
     "A layer table with its totals, shown as HTML in a notebook and as aligned text elsewhere."
 
@@ -99,25 +104,45 @@ def summary(model: nn.Module, input_size=(1, 28, 28), depth=None) -> Summary:
     "The `layer_table` with its totals, ready to be shown."
     return Summary(layer_table(model, input_size, depth))
 
-# %% ../../nbs/02_anatomy.ipynb #d996aa96
+# %% ../../nbs/02_anatomy.ipynb #eecc932f
 class _Reached(Exception):
     "The layer that was waited for has been called."
 
-def _gradients(model, input_size, layer, cell, n):
-    "Gradients of one cell of a layer, summed over channels, with respect to `n` random images: `(height, width)` each."
-    model = copy.deepcopy(model).cpu().double().eval()
-    outputs, generator = [], torch.Generator().manual_seed(0)
+def _output_of(model, layer, image):
+    "What a layer puts out for an image; the rest of the network is not run. `ValueError` if that is no map."
+    outputs = []
     def stop(module, args, output):
         outputs.append(output)
         raise _Reached
-    model.get_submodule(layer).register_forward_hook(stop)
-    for _ in range(n):
-        image = torch.randn(1, *input_size, dtype=torch.float64, generator=generator).requires_grad_()
-        outputs.clear()
-        with contextlib.suppress(_Reached), same_chance(): model(image)
-        row, column = cell or (size // 2 for size in outputs[0].shape[2:])
-        yield torch.autograd.grad(outputs[0][0, :, row, column].sum(), image)[0][0].abs().sum(dim=0)
+    hook = model.get_submodule(layer).register_forward_hook(stop)
+    try: model(image)
+    except _Reached: pass
+    except RuntimeError as error: raise ValueError(f"the network cannot take an input of shape {tuple(image.shape[1:])}: {str(error).splitlines()[0]}") from error
+    finally: hook.remove()
+    if not outputs or not isinstance(outputs[0], torch.Tensor) or outputs[0].dim() != 4: raise ValueError(f"{layer} puts out no map; give a layer whose output has height and width")
+    return outputs[0]
 
+# %% ../../nbs/02_anatomy.ipynb #d85af95e
+def _gradients(
+    model, input_size, layer, cell,
+    n,  # random images
+) -> list:
+    "Gradients of one cell of a layer, its channels weighted at random, with respect to `n` random images: `(height, width)` each."
+    (size,) = input_sizes(model, input_size)
+    if layer not in dict(model.named_modules()): raise ValueError(f"the network has no layer {layer!r}")
+    with torch.inference_mode(False), torch.enable_grad(), same_chance():
+        model, gradients, generator = duplicate(model, "cpu").double(), [], torch.Generator().manual_seed(0)
+        for _ in range(n):
+            image = torch.randn(1, *size, dtype=torch.float64, generator=generator, device="cpu").requires_grad_()
+            output = _output_of(model, layer, image)
+            row, column = cell or (k // 2 for k in output.shape[2:])
+            if not (0 <= row < output.shape[2] and 0 <= column < output.shape[3]): raise ValueError(f"{layer} has {output.shape[2]}×{output.shape[3]} cells, none at {(row, column)}")
+            weights = torch.randn(output.shape[1], dtype=torch.float64, generator=generator, device="cpu")
+            (gradient,) = torch.autograd.grad((output[0, :, row, column] * weights).sum(), image, allow_unused=True)
+            gradients.append(torch.zeros(size[1:]) if gradient is None else gradient[0].abs().sum(dim=0))
+    return gradients
+
+# %% ../../nbs/02_anatomy.ipynb #ed17e56e
 def measured_receptive_field(
     model: nn.Module,  # left as it is
     input_size,  # channels, height, width
@@ -130,7 +155,7 @@ def measured_receptive_field(
     if not seen.any(): return None
     return tuple((int(line[0]), int(line[-1])) for line in (seen.any(dim=1).nonzero(), seen.any(dim=0).nonzero()))
 
-# %% ../../nbs/02_anatomy.ipynb #f431cbc7
+# %% ../../nbs/02_anatomy.ipynb #087ddb04
 def effective_receptive_field(
     model: nn.Module,  # left as it is
     input_size,  # channels, height, width
@@ -140,4 +165,5 @@ def effective_receptive_field(
 ) -> np.ndarray:
     "How much each pixel moves a cell on average, `(height, width)`, the largest being 1 (Luo et al. 2016)."
     mean = sum(_gradients(model, input_size, layer, cell, n))
+    if not mean.any(): raise ValueError(f"no pixel moves that cell of {layer}")
     return (mean / mean.max()).numpy()

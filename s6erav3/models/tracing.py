@@ -6,15 +6,17 @@
 __all__ = ['NONE', 'EVERYTHING', 'UNKNOWN', 'RULES', 'Field', 'Axis', 'Layout', 'duplicate', 'same_chance', 'trace',
            'input_sizes']
 
-# %% ../../nbs/02_tracing.ipynb #1c84f1a5
+# %% ../../nbs/02_tracing.ipynb #1df68d51
 import contextlib
 import copy
 import inspect
 import math
 import random
+import sys
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, reduce
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -210,10 +212,21 @@ def _as_map(shape) -> tuple:
     "The dimensions of a map of this shape: batch, channels, height, width."
     return tuple(_tidy([(axis, size)]) for axis, size in zip((None, None, 0, 1), shape))
 
-# %% ../../nbs/02_tracing.ipynb #ce2a4daf
-def _slide(layout, make_taps, geometry, out, upwards=False) -> Layout:
-    "The layout after windows with `geometry` (kernel, stride, padding, dilation, each for height and width) slide over a map."
-    if len(layout.dims) != 4 or layout.axes_in([2]) - {0} or layout.axes_in([3]) - {1} or layout.axes_in([0, 1]): raise _Unaccounted
+# %% ../../nbs/02_tracing.ipynb #e6e3cee1
+def _check_map(layout):
+    "Raise `_Unaccounted` unless this is batch, channels, and then all of the two axes in their order."
+    wanted = tuple(_tidy([(i, len(axis.first))]) for i, axis in enumerate(layout.axes))
+    if len(layout.dims) != 4 or layout.axes_in([0, 1]) or layout.dims[2:] != wanted: raise _Unaccounted
+
+def _slide(
+    layout,
+    make_taps,  # `_window` or `_transposed`
+    geometry,  # kernel, stride, padding, dilation, each for height and width
+    out,  # what came out
+    upwards=False,  # does the map grow by the stride?
+) -> Layout:
+    "The layout after windows slide over a map."
+    _check_map(layout)
     per_axis = list(zip(*geometry))
     if layout.axes[0] is layout.axes[1] and per_axis[0] == per_axis[1] and out.shape[2] == out.shape[3]: per_axis = per_axis[:1]
     axes = [axis.gather(make_taps(*numbers), Fraction(1, numbers[1]) if upwards else numbers[1], n)
@@ -238,19 +251,19 @@ def _pool(tracker, layout, args, outputs):
     tracker.row["geometry"].append(geometry)
     return _slide(layout, _window, geometry, outputs[0])
 
-# %% ../../nbs/02_tracing.ipynb #2af3bdc1
+# %% ../../nbs/02_tracing.ipynb #28d35c6a
 @_rule("_adaptive_avg_pool2d", "adaptive_max_pool2d")
 def _adaptive_pool(tracker, layout, args, outputs):
-    if len(layout.dims) != 4: raise _Unaccounted
+    _check_map(layout)
     sizes = outputs[0].shape[2:]
     axes = [a.whole(1) if n == 1 else a.gather(_adaptive(len(a.first), n), Fraction(len(a.first), n), n) for a, n in zip(layout.axes, sizes)]
     return Layout(_as_map(outputs[0].shape), tuple(axes))
 
-# %% ../../nbs/02_tracing.ipynb #37486c16
+# %% ../../nbs/02_tracing.ipynb #9cd7c1f8
 @_rule("mean", "sum", "amax", "amin", "max", "min", "var", "std", "logsumexp")
 def _reduction(tracker, layout, args, outputs):
     dims = _arg(args, 1)
-    if dims is None: dims = range(len(layout.dims))
+    if dims is None or dims == []: dims = range(len(layout.dims))
     which = {k % len(layout.dims) for k in (dims if isinstance(dims, (list, tuple, range)) else [dims])}
     kept = outputs[0].dim() == len(layout.dims)
     dims = tuple(() if k in which else dim for k, dim in enumerate(layout.dims) if kept or k not in which)
@@ -280,10 +293,12 @@ def _group_norm(tracker, layout, args, outputs): return layout.seeing_all(range(
 @_rule("_softmax", "_log_softmax")
 def _softmax(tracker, layout, args, outputs): return layout.seeing_all([args[1]])
 
-# %% ../../nbs/02_tracing.ipynb #2eebeea6
+# %% ../../nbs/02_tracing.ipynb #3cc85bad
 @_rule("view", "_unsafe_view", "_reshape_alias", "unsqueeze", "squeeze", "as_strided_")
 def _view(tracker, layout, args, outputs):
-    if "as_strided" in tracker.operation and tuple(args[0].shape) != tuple(args[1]): raise _Unaccounted
+    if tracker.operation == "as_strided_":
+        plain = torch.empty(args[1], device="meta").stride()
+        if any(size > 1 and a != b for size, a, b in zip(args[1], args[2], plain)): raise _Unaccounted
     return replace(layout, dims=_regroup(layout.dims, outputs[0].shape))
 
 # %% ../../nbs/02_tracing.ipynb #9281b70f
@@ -340,11 +355,11 @@ def _padded(tracker, layout, args, outputs):
         else: layout = _along(layout, k, lambda cells, before=before: cells[:, None] - before, 1, outputs[0].shape[k])
     return layout
 
-# %% ../../nbs/02_tracing.ipynb #52c10eab
+# %% ../../nbs/02_tracing.ipynb #43e4b01e
 @_rule("cat")
 def _cat(tracker, layout, args, outputs):
     parts, k = [tracker.layouts[t] for t in args[0] if t in tracker.layouts], _arg(args, 1, 0) % outputs[0].dim()
-    if any(part.without(k) != layout.without(k) for part in parts): raise _Unaccounted
+    if any(part.without(k) != layout.without(k) or part.axes_in([k]) for part in parts): raise _Unaccounted
     return replace(layout, axes=_union_of([part.axes for part in parts])).resized(k, outputs[0].shape[k])
 
 def _union_of(axes) -> tuple:
@@ -367,15 +382,16 @@ def _is_pointwise(operation, name: str) -> bool:
     packet = getattr(torch.ops.aten, name.rstrip("_"), None)
     return packet is not None and any(torch.Tag.pointwise in getattr(packet, overload).tags for overload in packet.overloads())
 
-# %% ../../nbs/02_tracing.ipynb #40982e99
+# %% ../../nbs/02_tracing.ipynb #b4bce1f5
 def _count_macs(name: str, args, out) -> int:
     "Multiplications of an elementary operation, for one image."
     if name == "convolution": return (args[0] if args[6] else out).numel() * math.prod(args[1].shape[1:])
-    if name == "addmm": return args[1].numel() * args[2].shape[1]
+    if name in ("addmm", "baddbmm"): return args[1].numel() * args[2].shape[-1]
+    if name in ("mv", "dot", "addmv"): return args[name == "addmv"].numel()
     if name in ("mm", "bmm"): return args[0].numel() * args[1].shape[-1]
     return args[0].numel() * args[1].shape[0] if name == "linear" else 0
 
-# %% ../../nbs/02_tracing.ipynb #fe27a104
+# %% ../../nbs/02_tracing.ipynb #8cc84ede
 class _Tracker(TorchDispatchMode):
     "Keeps the layout of every tensor that depends on the image."
 
@@ -397,7 +413,7 @@ class _Tracker(TorchDispatchMode):
             try: layouts = self.layouts_after(operation, args, tracked, outputs)
             except _Unaccounted: layouts = [UNKNOWN] * len(outputs)
             for t, layout in zip(outputs, layouts): self.layouts[t] = layout
-        self.mind_views(operation, inputs, outputs, bool(tracked))
+        self.mind_views(operation, inputs, outputs)
         return out
 
 # %% ../../nbs/02_tracing.ipynb #13118aed
@@ -409,7 +425,7 @@ def _layouts_after(self, operation, args, tracked, outputs) -> list:
     else: raise _Unaccounted
     return layouts if isinstance(layouts, list) else [layouts] + [UNKNOWN] * (len(outputs) - 1)
 
-# %% ../../nbs/02_tracing.ipynb #f828aabd
+# %% ../../nbs/02_tracing.ipynb #934655b9
 def _pointwise(self, tracked, shape) -> Layout:
     "The layout of a tensor of this shape made number by number, with broadcasting."
     dims = []
@@ -417,22 +433,28 @@ def _pointwise(self, tracked, shape) -> Layout:
         options = {self.layouts[t].dims[k] for t in tracked if t.dim() >= -k} - {()}
         if len(options) > 1: raise _Unaccounted
         dims.append(options.pop() if options else _tidy([(None, shape[k])]))
+    axes = [axis for dim in dims for axis, _ in dim if axis is not None]
+    if len(axes) > len(set(axes)): raise _Unaccounted
     return Layout(tuple(dims), _union_of([self.layouts[t].axes for t in tracked]))
 
-# %% ../../nbs/02_tracing.ipynb #7b7a206d
-def _mind_views(self, operation, inputs, outputs, tracked: bool):
-    "Remember what is a view of what, and mark what is written into through a view as not known."
+# %% ../../nbs/02_tracing.ipynb #e714b21b
+def _mind_views(self, operation, inputs, outputs):
+    "Remember what is a view of what, and mark what shares memory with what is written into as not known."
     if any(r.alias_info is not None and not r.alias_info.is_write for r in operation._schema.returns):
         for out in outputs: self.bases[out] = inputs[0]
-    if not (tracked and operation._schema.is_mutable): return
-    base = inputs[0]
-    while base in self.bases:
-        base = self.bases[base]
-        self.layouts[base] = UNKNOWN
+    if not operation._schema.is_mutable or not any(t in self.layouts for t in inputs[1:]): return
+    root = self.root(inputs[0])
+    for t in [root, *self.bases]:
+        if t is not inputs[0] and self.root(t) is root: self.layouts[t] = UNKNOWN
 
-_Tracker.layouts_after, _Tracker.pointwise, _Tracker.mind_views = _layouts_after, _pointwise, _mind_views
+def _root(self, t):
+    "The tensor that `t` is a view of, if it is one."
+    while t in self.bases: t = self.bases[t]
+    return t
 
-# %% ../../nbs/02_tracing.ipynb #4c81bc3d
+_Tracker.layouts_after, _Tracker.pointwise, _Tracker.mind_views, _Tracker.root = _layouts_after, _pointwise, _mind_views, _root
+
+# %% ../../nbs/02_tracing.ipynb #df47f2d5
 def _join(*parts) -> str:
     "Names with dots between them."
     return ".".join(part for part in parts if part)
@@ -443,6 +465,7 @@ class _Trace(TorchFunctionMode):
     def __init__(self, model):
         super().__init__()
         self.tracker, self.rows, self.path, self.counted = _Tracker(), [], [], set()
+        self.n_calls, self.outer_error, self.failed = 0, sys.exc_info()[1], {}
         self.names = {module: name for name, module in model.named_modules()}
 
     def new_parameters(self, module) -> list:
@@ -455,7 +478,7 @@ class _Trace(TorchFunctionMode):
         "Begin a row; its multiplications and geometry are filled in by the tracker."
         tensors = sorted(_tensors(inputs), key=lambda t: t not in self.tracker.layouts)
         self.tracker.row = {"layer": layer, "kind": kind, "in_shape": tuple(tensors[0].shape[1:]) if tensors else None, "out_shape": None,
-                            "params": params, "macs": 0, "geometry": [], "layout": None}
+                            "params": params, "macs": 0, "geometry": [], "layout": None, "calls": [(self.names[m], n) for m, _, n in self.path[1:]]}
 
     def close_row(self, outputs) -> dict:
         "End the row and give it."
@@ -463,10 +486,11 @@ class _Trace(TorchFunctionMode):
         for out in _tensors(outputs)[:1]: row |= {"out_shape": tuple(out.shape[1:]), "layout": self.tracker.layouts.get(out)}
         return row
 
-# %% ../../nbs/02_tracing.ipynb #584742be
+# %% ../../nbs/02_tracing.ipynb #5f4de6dd
 def _enter(self, module, args, kwargs):
     "Before a module is called: begin a row if it is a leaf."
-    self.path.append((module, _tensors((args, kwargs))))
+    self.n_calls += 1
+    self.path.append((module, _tensors((args, kwargs)), self.n_calls))
     if self.tracker.row is not None: return
     if not module._modules:
         self.open_row(self.names[module], type(module).__name__, (args, kwargs), sum(p.numel() for _, p in self.new_parameters(module)))
@@ -476,13 +500,14 @@ def _enter(self, module, args, kwargs):
         self.open_row(_join(self.names[module], name), "Parameter", (), p.numel())
         self.rows.append(self.close_row(()) | {"out_shape": tuple(p.shape)})
 
-# %% ../../nbs/02_tracing.ipynb #3eb6891c
+# %% ../../nbs/02_tracing.ipynb #81268692
 def _leave(self, module, args, kwargs, out):
-    "After a module was called: end its row."
-    self.path.pop()
+    "After a module was called, or failed: end its row."
+    entry, error = self.path.pop(), sys.exc_info()[1]
+    if error is not self.outer_error: self.failed.setdefault(id(error), entry)
     if self.tracker.row is not None and self.tracker.row.get("leaf") is module: self.rows.append(self.close_row(out))
 
-# %% ../../nbs/02_tracing.ipynb #ff6ecd7c
+# %% ../../nbs/02_tracing.ipynb #f3d71ad4
 def _call_function(self, function, types, args=(), kwargs=None):
     "A function called outside of leaf modules: a row if it matters."
     kwargs = kwargs or {}
@@ -490,7 +515,10 @@ def _call_function(self, function, types, args=(), kwargs=None):
     before = [(t.shape, self.tracker.layouts[t]) for t in _tensors((args, kwargs)) if t in self.tracker.layouts]
     name = getattr(function, "__name__", str(function)).strip("_")
     self.open_row(_join(self.names[self.path[-1][0]] if self.path else "", name), name, (args, kwargs))
-    out = function(*args, **kwargs)
+    try: out = function(*args, **kwargs)
+    except Exception:
+        self.tracker.row = None
+        raise
     row, tracked = self.close_row(out), [t for t in _tensors(out) if t in self.tracker.layouts]
     if tracked and before and (row["macs"] or len(before) > 1 or tracked[0].shape != before[0][0] or _sees_more(row["layout"], before[0][1])): self.rows.append(row)
     return out
@@ -503,14 +531,27 @@ def _sees_more(after, before) -> bool:
 
 _Trace.enter, _Trace.leave, _Trace.__torch_function__ = _enter, _leave, _call_function
 
-# %% ../../nbs/02_tracing.ipynb #3f7ae22f
+# %% ../../nbs/02_tracing.ipynb #1a35ca64
 def duplicate(model: nn.Module, device: str) -> nn.Module:
     "A copy in evaluation mode; on the meta device its tensors have shapes only."
     memo = {}
     for t in (*model.parameters(), *model.buffers()):
         data = torch.empty_like(t, device="meta") if device == "meta" else t.detach().to("cpu", copy=True)
         memo.setdefault(id(t), nn.Parameter(data, requires_grad=t.requires_grad) if isinstance(t, nn.Parameter) else data)
-    return copy.deepcopy(model, memo).eval()
+    for t in (t for module in model.modules() for t in vars(module).values() if isinstance(t, torch.Tensor) and not t.is_leaf):
+        memo.setdefault(id(t), torch.empty_like(t, device="meta") if device == "meta" else t.detach().to("cpu", copy=True))
+    try: twin = copy.deepcopy(model, memo).eval()
+    except (TypeError, RuntimeError) as error: raise ValueError(f"the network cannot be copied: {error}") from error
+    for module in twin.modules(): _unhook(module)
+    return twin
+
+def _unhook(module):
+    "Take the user's hooks off a copy; those by which PyTorch computes weights stay."
+    for hooks in (module._forward_hooks, module._forward_hooks_with_kwargs, module._forward_hooks_always_called): hooks.clear()
+    for key, hook in list(module._forward_pre_hooks.items()):
+        if type(hook).__module__.startswith("torch.nn.utils"): continue
+        del module._forward_pre_hooks[key]
+        module._forward_pre_hooks_with_kwargs.pop(key, None)
 
 # %% ../../nbs/02_tracing.ipynb #ce3a6091
 @contextlib.contextmanager
@@ -521,22 +562,25 @@ def same_chance():
     finally:
         for restore, state in zip((torch.set_rng_state, np.random.set_state, random.setstate), states): restore(state)
 
-# %% ../../nbs/02_tracing.ipynb #24fb413f
+# %% ../../nbs/02_tracing.ipynb #4c3ba817
 def trace(
     model: nn.Module,  # left as it is
     sizes,  # of the inputs, each without the batch
     device,  # "meta" for shapes only, or "cpu"
 ) -> list[dict]:
     "A row for each call: layer, kind, shapes, params, macs, geometry and layout. `ValueError` names the layer that stopped."
-    model = duplicate(model, device)
+    with torch.inference_mode(False), torch.no_grad(), same_chance(): return _trace(duplicate(model, device), sizes, device)
+
+def _trace(model, sizes, device) -> list[dict]:
+    "The rows of a copy that may be changed."
     watch, dtype = _Trace(model), next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     inputs = [torch.zeros(1, *size, device=device, dtype=dtype) for size in sizes]
     watch.tracker.layouts[inputs[0]] = _image_layout(sizes[0])
     for module in model.modules():
         module.register_forward_pre_hook(watch.enter, with_kwargs=True)
-        module.register_forward_hook(watch.leave, with_kwargs=True)
+        module.register_forward_hook(watch.leave, with_kwargs=True, always_call=True)
     try:
-        with torch.no_grad(), same_chance(), watch, watch.tracker: model(*inputs)
+        with watch, watch.tracker: model(*inputs)
     except Exception as error: raise _blame(watch, error) from error
     for module in model.modules():
         if new := watch.new_parameters(module):
@@ -551,19 +595,24 @@ def _image_layout(size) -> Layout:
     axes = [Axis(Field(), np.arange(n), np.arange(n)) for n in size[1:]]
     return Layout(_as_map((1, *size)), (axes[0], axes[0] if size[1] == size[2] else axes[1]))
 
-# %% ../../nbs/02_tracing.ipynb #7381eef6
+# %% ../../nbs/02_tracing.ipynb #a8277cfb
 def _blame(watch, error) -> ValueError:
     "An error that names the layer in which a forward pass stopped, and what that layer got."
-    module, tensors = watch.path[-1] if watch.path else (None, [])
+    module, tensors, _ = watch.failed.get(id(error), (None, [], 0))
     where = f"layer {watch.names[module]!r} ({type(module).__name__})" if watch.names.get(module) else "the network"
     got = ", ".join(str(tuple(t.shape[1:])) for t in tensors) or "nothing"
     return ValueError(f"{where} cannot take an input of shape {got}: {(str(error) or type(error).__name__).splitlines()[0]}")
 
-# %% ../../nbs/02_tracing.ipynb #048c90d3
+# %% ../../nbs/02_tracing.ipynb #847a5df4
 def input_sizes(model, input_size) -> tuple:
-    "A tuple of input sizes; `TypeError` if they are not what the network's forward takes."
-    sizes = tuple(input_size) if input_size and isinstance(input_size[0], (tuple, list)) else (tuple(input_size),)
-    if not all(isinstance(n, int) and n > 0 for size in sizes for n in size): raise ValueError(f"sizes are whole numbers above 0, not {input_size}")
+    "A tuple of input sizes; `TypeError` if they are not what the network's forward takes, or if it is no network to follow."
+    if not isinstance(model, nn.Module): raise TypeError(f"layer_table takes a torch.nn.Module, not {type(model).__name__}")
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()): raise TypeError("a scripted network cannot be followed; give the module it was made from")
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()): raise TypeError("a lazy layer has no parameters yet; call the network once first")
+    sizes = input_size if isinstance(input_size, (tuple, list)) and input_size and isinstance(input_size[0], (tuple, list)) else (input_size,)
+    if not all(isinstance(size, (tuple, list)) and size and all(isinstance(n, Integral) and n > 0 for n in size) for size in sizes):
+        raise ValueError(f"a size is a tuple of whole numbers above 0 like (1, 28, 28), not {input_size!r}")
+    sizes = tuple(tuple(map(int, size)) for size in sizes)
     signature = inspect.signature(model.forward)
     try: signature.bind(*sizes)
     except TypeError as error:
