@@ -194,7 +194,7 @@ def load_splits(
     valid, train = split(learn, holdout) if holdout else (None, learn)
     return Splits(train.take(slice(limit)), valid, test, name)
 
-# %% ../nbs/00_data.ipynb #1c9b6f0c
+# %% ../nbs/00_data.ipynb #59e6925b
 def show_digits(
     images,  # `(n, 1, height, width)`, of any number type
     titles=None,  # one for each image
@@ -202,7 +202,7 @@ def show_digits(
     axes=None,  # axes to draw into; a new figure if None
 ):
     "Draw each image in an axes of its own and return the axes."
-    n, nrows = len(images), math.ceil(len(images) / ncols)
+    nrows = math.ceil(len(images) / ncols)
     if axes is None:
         _, axes = plt.subplots(nrows, ncols, figsize=(0.95 * ncols, (1.2 if titles is not None else 1.0) * nrows), squeeze=False, layout="constrained")
     for ax in np.ravel(axes): ax.axis("off")

@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['COLUMNS', 'layer_table', 'Summary', 'summary', 'measured_receptive_field', 'effective_receptive_field']
 
-# %% ../../nbs/02_anatomy.ipynb #9a510e85
-import math
+# %% ../../nbs/02_anatomy.ipynb #edd8d713
 from fractions import Fraction
 
 import numpy as np

@@ -7,7 +7,7 @@ __all__ = ['SCHEDULES', 'LIMITS', 'RECIPES', 'SUCCESS', 'Recipe', 'get_scheduler
            'log_probabilities', 'evaluate', 'fit', 'environment', 'run_recipe', 'write_record', 'plot_history',
            'report_success', 'train_and_evaluate']
 
-# %% ../../nbs/03_training.ipynb #b38f363d
+# %% ../../nbs/03_training.ipynb #99cd4215
 import json
 import math
 import platform
@@ -19,11 +19,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
-from torch import nn, optim
+from torch import optim
 from tqdm import tqdm
 
 from .. import __version__
-from ..data import Digits, Splits, load_splits, normalize, random_affine, to_unit
+from ..data import Splits, load_splits, normalize, random_affine, to_unit
 from ..models.model import MNISTModel, count_parameters, evaluating, get_model_size, save_weights
 
 # %% ../../nbs/03_training.ipynb #37ec15e7
