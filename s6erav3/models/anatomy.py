@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['COLUMNS', 'layer_table', 'Summary', 'summary', 'measured_receptive_field', 'effective_receptive_field']
 
-# %% ../../nbs/02_anatomy.ipynb #edd8d713
+# %% ../../nbs/02_anatomy.ipynb #c3fbdd27
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from .model import get_model_size
 from .tracing import Axis, duplicate, input_sizes, same_chance, trace
 
 # %% ../../nbs/02_anatomy.ipynb #138cad41
@@ -36,7 +37,7 @@ def _as_row(row: dict) -> dict:
     columns["span"] = axes and fields and _one([_span(axis) for axis in axes])
     return columns | {name: row[name] for name in ("in_shape", "out_shape", "params", "macs")}
 
-# %% ../../nbs/02_anatomy.ipynb #6bba9977
+# %% ../../nbs/02_anatomy.ipynb #e5c9949f
 COLUMNS = ["layer", "kind", "kernel", "stride", "padding", "dilation", "in_shape", "out_shape", "jump", "receptive_field", "start", "span", "params", "macs"]
 
 def layer_table(
@@ -59,8 +60,7 @@ def layer_table(
     except ValueError: rows = trace(model, sizes, "cpu")  # it reads numbers, or it really cannot
     if depth is not None: rows = _at_depth(rows, depth, {name: type(module).__name__ for name, module in model.named_modules()})
     table = pd.DataFrame(map(_as_row, rows), columns=COLUMNS, dtype=object).astype({"params": int, "macs": int})
-    size = sum(t.nelement() * t.element_size() for t in {id(t): t for t in (*model.parameters(), *model.buffers())}.values())
-    table.attrs = {"params": int(table["params"].sum()), "macs": int(table["macs"].sum()), "params_mb": size / 1024**2}
+    table.attrs = {"params": int(table["params"].sum()), "macs": int(table["macs"].sum()), "params_mb": get_model_size(model)}
     return table
 
 # %% ../../nbs/02_anatomy.ipynb #d73eacbb

@@ -6,7 +6,7 @@
 __all__ = ['NONE', 'EVERYTHING', 'UNKNOWN', 'RULES', 'Field', 'Axis', 'Layout', 'duplicate', 'same_chance', 'trace',
            'input_sizes']
 
-# %% ../../nbs/02_tracing.ipynb #1df68d51
+# %% ../../nbs/02_tracing.ipynb #332a0d5b
 import contextlib
 import copy
 import inspect
@@ -15,7 +15,7 @@ import random
 import sys
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from numbers import Integral
 
 import numpy as np
@@ -391,7 +391,7 @@ def _count_macs(name: str, args, out) -> int:
     if name in ("mm", "bmm"): return args[0].numel() * args[1].shape[-1]
     return args[0].numel() * args[1].shape[0] if name == "linear" else 0
 
-# %% ../../nbs/02_tracing.ipynb #8cc84ede
+# %% ../../nbs/02_tracing.ipynb #65c53b3f
 class _Tracker(TorchDispatchMode):
     "Keeps the layout of every tensor that depends on the image."
 
@@ -410,51 +410,49 @@ class _Tracker(TorchDispatchMode):
         if self.row is not None: self.row["macs"] += _count_macs(self.operation, args, out)
         tracked = [t for t in inputs if t in self.layouts]
         if tracked:
-            try: layouts = self.layouts_after(operation, args, tracked, outputs)
+            try: layouts = _layouts_after(self, operation, args, tracked, outputs)
             except _Unaccounted: layouts = [UNKNOWN] * len(outputs)
             for t, layout in zip(outputs, layouts): self.layouts[t] = layout
-        self.mind_views(operation, inputs, outputs)
+        _mind_views(self, operation, inputs, outputs)
         return out
 
-# %% ../../nbs/02_tracing.ipynb #13118aed
-def _layouts_after(self, operation, args, tracked, outputs) -> list:
+# %% ../../nbs/02_tracing.ipynb #b20dfde2
+def _layouts_after(tracker, operation, args, tracked, outputs) -> list:
     "The layouts of an operation's outputs; `_Unaccounted` if it has no rule."
-    if any(self.layouts[t].axes is None for t in tracked): raise _Unaccounted
-    if self.operation in RULES: layouts = RULES[self.operation](self, self.layouts[tracked[0]], args, outputs)
-    elif _is_pointwise(operation, self.operation) or self.operation == "expand": layouts = self.pointwise(tracked, outputs[0].shape)
+    if any(tracker.layouts[t].axes is None for t in tracked): raise _Unaccounted
+    if tracker.operation in RULES: layouts = RULES[tracker.operation](tracker, tracker.layouts[tracked[0]], args, outputs)
+    elif _is_pointwise(operation, tracker.operation) or tracker.operation == "expand": layouts = _pointwise(tracker, tracked, outputs[0].shape)
     else: raise _Unaccounted
     return layouts if isinstance(layouts, list) else [layouts] + [UNKNOWN] * (len(outputs) - 1)
 
-# %% ../../nbs/02_tracing.ipynb #934655b9
-def _pointwise(self, tracked, shape) -> Layout:
+# %% ../../nbs/02_tracing.ipynb #75925e5f
+def _pointwise(tracker, tracked, shape) -> Layout:
     "The layout of a tensor of this shape made number by number, with broadcasting."
     dims = []
     for k in range(-len(shape), 0):
-        options = {self.layouts[t].dims[k] for t in tracked if t.dim() >= -k} - {()}
+        options = {tracker.layouts[t].dims[k] for t in tracked if t.dim() >= -k} - {()}
         if len(options) > 1: raise _Unaccounted
         dims.append(options.pop() if options else _tidy([(None, shape[k])]))
     axes = [axis for dim in dims for axis, _ in dim if axis is not None]
     if len(axes) > len(set(axes)): raise _Unaccounted
-    return Layout(tuple(dims), _union_of([self.layouts[t].axes for t in tracked]))
+    return Layout(tuple(dims), _union_of([tracker.layouts[t].axes for t in tracked]))
 
-# %% ../../nbs/02_tracing.ipynb #e714b21b
-def _mind_views(self, operation, inputs, outputs):
+# %% ../../nbs/02_tracing.ipynb #f2b451cd
+def _mind_views(tracker, operation, inputs, outputs):
     "Remember what is a view of what, and mark what shares memory with what is written into as not known."
     if any(r.alias_info is not None and not r.alias_info.is_write for r in operation._schema.returns):
-        for out in outputs: self.bases[out] = inputs[0]
-    if not operation._schema.is_mutable or not any(t in self.layouts for t in inputs[1:]): return
-    root = self.root(inputs[0])
-    for t in [root, *self.bases]:
-        if t is not inputs[0] and self.root(t) is root: self.layouts[t] = UNKNOWN
+        for out in outputs: tracker.bases[out] = inputs[0]
+    if not operation._schema.is_mutable or not any(t in tracker.layouts for t in inputs[1:]): return
+    root = _root(tracker, inputs[0])
+    for t in [root, *tracker.bases]:
+        if t is not inputs[0] and _root(tracker, t) is root: tracker.layouts[t] = UNKNOWN
 
-def _root(self, t):
+def _root(tracker, t):
     "The tensor that `t` is a view of, if it is one."
-    while t in self.bases: t = self.bases[t]
+    while t in tracker.bases: t = tracker.bases[t]
     return t
 
-_Tracker.layouts_after, _Tracker.pointwise, _Tracker.mind_views, _Tracker.root = _layouts_after, _pointwise, _mind_views, _root
-
-# %% ../../nbs/02_tracing.ipynb #df47f2d5
+# %% ../../nbs/02_tracing.ipynb #c37ac174
 def _join(*parts) -> str:
     "Names with dots between them."
     return ".".join(part for part in parts if part)
@@ -467,6 +465,8 @@ class _Trace(TorchFunctionMode):
         self.tracker, self.rows, self.path, self.counted = _Tracker(), [], [], set()
         self.n_calls, self.outer_error, self.failed = 0, sys.exc_info()[1], {}
         self.names = {module: name for name, module in model.named_modules()}
+
+    def __torch_function__(self, function, types, args=(), kwargs=None): return _call_function(self, function, args, kwargs or {})
 
     def new_parameters(self, module) -> list:
         "Names and parameters that a module owns and that no row has counted yet."
@@ -486,50 +486,47 @@ class _Trace(TorchFunctionMode):
         for out in _tensors(outputs)[:1]: row |= {"out_shape": tuple(out.shape[1:]), "layout": self.tracker.layouts.get(out)}
         return row
 
-# %% ../../nbs/02_tracing.ipynb #5f4de6dd
-def _enter(self, module, args, kwargs):
+# %% ../../nbs/02_tracing.ipynb #02d25a6d
+def _enter(watch, module, args, kwargs):
     "Before a module is called: begin a row if it is a leaf."
-    self.n_calls += 1
-    self.path.append((module, _tensors((args, kwargs)), self.n_calls))
-    if self.tracker.row is not None: return
+    watch.n_calls += 1
+    watch.path.append((module, _tensors((args, kwargs)), watch.n_calls))
+    if watch.tracker.row is not None: return
     if not module._modules:
-        self.open_row(self.names[module], type(module).__name__, (args, kwargs), sum(p.numel() for _, p in self.new_parameters(module)))
-        self.tracker.row["leaf"] = module
+        watch.open_row(watch.names[module], type(module).__name__, (args, kwargs), sum(p.numel() for _, p in watch.new_parameters(module)))
+        watch.tracker.row["leaf"] = module
         return
-    for name, p in self.new_parameters(module):
-        self.open_row(_join(self.names[module], name), "Parameter", (), p.numel())
-        self.rows.append(self.close_row(()) | {"out_shape": tuple(p.shape)})
+    for name, p in watch.new_parameters(module):
+        watch.open_row(_join(watch.names[module], name), "Parameter", (), p.numel())
+        watch.rows.append(watch.close_row(()) | {"out_shape": tuple(p.shape)})
 
-# %% ../../nbs/02_tracing.ipynb #81268692
-def _leave(self, module, args, kwargs, out):
+# %% ../../nbs/02_tracing.ipynb #0598d70d
+def _leave(watch, module, args, kwargs, out):
     "After a module was called, or failed: end its row."
-    entry, error = self.path.pop(), sys.exc_info()[1]
-    if error is not self.outer_error: self.failed.setdefault(id(error), entry)
-    if self.tracker.row is not None and self.tracker.row.get("leaf") is module: self.rows.append(self.close_row(out))
+    entry, error = watch.path.pop(), sys.exc_info()[1]
+    if error is not watch.outer_error: watch.failed.setdefault(id(error), (*entry, error))
+    if watch.tracker.row is not None and watch.tracker.row.get("leaf") is module: watch.rows.append(watch.close_row(out))
 
-# %% ../../nbs/02_tracing.ipynb #f3d71ad4
-def _call_function(self, function, types, args=(), kwargs=None):
+# %% ../../nbs/02_tracing.ipynb #f30015ae
+def _call_function(watch, function, args, kwargs):
     "A function called outside of leaf modules: a row if it matters."
-    kwargs = kwargs or {}
-    if self.tracker.row is not None: return function(*args, **kwargs)
-    before = [(t.shape, self.tracker.layouts[t]) for t in _tensors((args, kwargs)) if t in self.tracker.layouts]
+    if watch.tracker.row is not None: return function(*args, **kwargs)
+    before = [(t.shape, watch.tracker.layouts[t]) for t in _tensors((args, kwargs)) if t in watch.tracker.layouts]
     name = getattr(function, "__name__", str(function)).strip("_")
-    self.open_row(_join(self.names[self.path[-1][0]] if self.path else "", name), name, (args, kwargs))
+    watch.open_row(_join(watch.names[watch.path[-1][0]] if watch.path else "", name), name, (args, kwargs))
     try: out = function(*args, **kwargs)
     except Exception:
-        self.tracker.row = None
+        watch.tracker.row = None
         raise
-    row, tracked = self.close_row(out), [t for t in _tensors(out) if t in self.tracker.layouts]
-    if tracked and before and (row["macs"] or len(before) > 1 or tracked[0].shape != before[0][0] or _sees_more(row["layout"], before[0][1])): self.rows.append(row)
+    row, tracked = watch.close_row(out), [t for t in _tensors(out) if t in watch.tracker.layouts]
+    if tracked and before and (row["macs"] or len(before) > 1 or tracked[0].shape != before[0][0] or _sees_more(row["layout"], before[0][1])): watch.rows.append(row)
     return out
 
-# %% ../../nbs/02_tracing.ipynb #ae4df6a9
+# %% ../../nbs/02_tracing.ipynb #2ba77c4e
 def _sees_more(after, before) -> bool:
     "Whether a layout's axes are others than before."
     if after is None or after.axes is None or before.axes is None: return (after is None or after.axes is None) != (before.axes is None)
     return any(a is not b for a, b in zip(after.axes, before.axes))
-
-_Trace.enter, _Trace.leave, _Trace.__torch_function__ = _enter, _leave, _call_function
 
 # %% ../../nbs/02_tracing.ipynb #1a35ca64
 def duplicate(model: nn.Module, device: str) -> nn.Module:
@@ -562,7 +559,7 @@ def same_chance():
     finally:
         for restore, state in zip((torch.set_rng_state, np.random.set_state, random.setstate), states): restore(state)
 
-# %% ../../nbs/02_tracing.ipynb #4c3ba817
+# %% ../../nbs/02_tracing.ipynb #e1c94855
 def trace(
     model: nn.Module,  # left as it is
     sizes,  # of the inputs, each without the batch
@@ -577,8 +574,8 @@ def _trace(model, sizes, device) -> list[dict]:
     inputs = [torch.zeros(1, *size, device=device, dtype=dtype) for size in sizes]
     watch.tracker.layouts[inputs[0]] = _image_layout(sizes[0])
     for module in model.modules():
-        module.register_forward_pre_hook(watch.enter, with_kwargs=True)
-        module.register_forward_hook(watch.leave, with_kwargs=True, always_call=True)
+        module.register_forward_pre_hook(partial(_enter, watch), with_kwargs=True)
+        module.register_forward_hook(partial(_leave, watch), with_kwargs=True, always_call=True)
     try:
         with watch, watch.tracker: model(*inputs)
     except Exception as error: raise _blame(watch, error) from error
@@ -595,10 +592,10 @@ def _image_layout(size) -> Layout:
     axes = [Axis(Field(), np.arange(n), np.arange(n)) for n in size[1:]]
     return Layout(_as_map((1, *size)), (axes[0], axes[0] if size[1] == size[2] else axes[1]))
 
-# %% ../../nbs/02_tracing.ipynb #a8277cfb
+# %% ../../nbs/02_tracing.ipynb #2c9dfa66
 def _blame(watch, error) -> ValueError:
     "An error that names the layer in which a forward pass stopped, and what that layer got."
-    module, tensors, _ = watch.failed.get(id(error), (None, [], 0))
+    module, tensors, *_ = watch.failed.get(id(error), (None, []))
     where = f"layer {watch.names[module]!r} ({type(module).__name__})" if watch.names.get(module) else "the network"
     got = ", ".join(str(tuple(t.shape[1:])) for t in tensors) or "nothing"
     return ValueError(f"{where} cannot take an input of shape {got}: {(str(error) or type(error).__name__).splitlines()[0]}")
