@@ -1,4 +1,4 @@
-# train · test · lab · data · notebooks: each sets itself up.
+# train · test · lab · data · bench · notebooks: each sets itself up.
 #   make train EPOCHS=1                       a quick look
 #   make train ARGS='--seed 1 --out run'      any option of `s6erav3 train`
 #   make lab ARGS='--no-browser'              any option of JupyterLab
@@ -12,7 +12,7 @@ ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: train test lab data notebooks
+.PHONY: train test lab data bench notebooks
 
 train: $(READY)
 	@$(BIN)/s6erav3 train $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
@@ -25,6 +25,9 @@ lab: $(READY)
 
 data: $(READY)
 	@$(BIN)/s6erav3 data
+
+bench: $(READY)
+	@$(BIN)/s6erav3 bench $(ARGS)
 
 notebooks: $(READY)
 	@$(BIN)/python tools/notebooks.py

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MNIST_FILES', 'RAW', 'BY_HAND', 'FALLBACK', 'DATASETS', 'MEAN', 'STD', 'Digits', 'find_data_dir', 'read_verified',
            'parse_idx', 'read_mnist', 'download_mnist', 'load_mnist', 'read_fallback', 'notice', 'Splits', 'split',
-           'load_splits', 'show_digits', 'to_unit', 'normalize', 'affine', 'random_affine']
+           'load_splits', 'show_digits', 'to_unit', 'normalize', 'affine', 'smooth_displacement', 'augment']
 
 # %% ../nbs/00_data.ipynb #57b661e6
 import hashlib
@@ -223,38 +223,46 @@ def normalize(images) -> torch.Tensor:
     "Images less MNIST's mean, over its standard deviation, both of pixels from 0 to 1."
     return (to_unit(images) - MEAN) / STD
 
-# %% ../nbs/00_data.ipynb #7684bf6a
+# %% ../nbs/00_data.ipynb #09aa3a2f
 def affine(
     images,  # float `(n, channels, height, width)`
     angle,  # degrees clockwise, `(n,)`
     scale,  # factor, `(n,)`
     translate,  # pixels right and down, `(n, 2)`
     shear,  # degrees along x, `(n,)`
+    displacement=None,  # pixels right and down that each pixel is read from besides, `(n, 2, height, width)`
 ) -> torch.Tensor:
     "Each image turned, scaled, sheared and shifted about its centre by numbers of its own; what comes from outside is 0."
-    n, _, height, width = images.shape
+    height, width = images.shape[2:]
+    def each(t): return t.view(-1, 1, 1)  # a number an image, against `(n, height, width)`
+    x = torch.arange(width, device=images.device) + 0.5 - width / 2 - each(translate[:, 0])
+    y = torch.arange(height, device=images.device).view(-1, 1) + 0.5 - height / 2 - each(translate[:, 1])
     theta, tan = torch.deg2rad(angle), torch.tan(torch.deg2rad(shear))
-    cos, sin, one, zero = theta.cos(), theta.sin(), torch.ones_like(theta), torch.zeros_like(theta)
-    turn = torch.stack([cos, -sin, sin, cos], dim=1).view(n, 2, 2)
-    slant = torch.stack([one, -tan, zero, one], dim=1).view(n, 2, 2)
-    inverse = torch.linalg.inv(scale.view(n, 1, 1) * turn @ slant)
-    half = torch.tensor([width / 2, height / 2], device=images.device)  # pixels that grid_sample calls 1
-    matrix = inverse * half / half[:, None]
-    offset = -(inverse @ translate.unsqueeze(2)) / half[:, None]
-    grid = F.affine_grid(torch.cat([matrix, offset], dim=2), list(images.shape), align_corners=False)
+    cos, sin = theta.cos() / scale, theta.sin() / scale
+    from_x, from_y = each(cos - tan * sin) * x + each(sin + tan * cos) * y, each(cos) * y - each(sin) * x
+    if displacement is not None: from_x, from_y = from_x + displacement[:, 0], from_y + displacement[:, 1]
+    grid = torch.stack([from_x * (2 / width), from_y * (2 / height)], dim=3)  # from -1 to 1, as grid_sample counts
     return F.grid_sample(images, grid, align_corners=False)
 
-# %% ../nbs/00_data.ipynb #74583ce3
-def random_affine(
+# %% ../nbs/00_data.ipynb #2a74bf2b
+def smooth_displacement(n, height, width, pixels, generator=None, device="cpu") -> torch.Tensor:
+    "`n` smooth random fields, `(n, 2, height, width)`: normal numbers of standard deviation `pixels` at 4×4 points, bicubic between."
+    points = pixels * torch.randn(n, 2, 4, 4, generator=generator, device=device)
+    return F.interpolate(points, size=(height, width), mode="bicubic", align_corners=False)
+
+# %% ../nbs/00_data.ipynb #9c2543df
+def augment(
     images,  # float `(n, channels, height, width)`
     rotation=0.0,  # at most so many degrees either way
     scale=0.0,  # factor from 1 - scale to 1 + scale
     translate=0.0,  # at most this fraction of the width and the height either way
     shear=0.0,  # at most so many degrees either way
+    elastic=0.0,  # standard deviation in pixels of a smooth displacement
     generator=None,  # source of chance, on the images' device
 ) -> torch.Tensor:
-    "Each image under a random affine map of its own."
+    "Each image under a random map of its own."
     n, _, height, width = images.shape
     u = 2 * torch.rand(n, 5, generator=generator, device=images.device) - 1
-    pixels = translate * torch.tensor([width, height], device=images.device)
-    return affine(images, rotation * u[:, 0], 1 + scale * u[:, 1], pixels * u[:, 2:4], shear * u[:, 4])
+    shift = torch.stack([translate * width * u[:, 2], translate * height * u[:, 3]], dim=1)
+    field = smooth_displacement(n, height, width, elastic, generator, images.device) if elastic else None
+    return affine(images, rotation * u[:, 0], 1 + scale * u[:, 1], shift, shear * u[:, 4], field)

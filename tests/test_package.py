@@ -53,7 +53,8 @@ def test_no_star_imports():
 def test_requirements_are_what_is_imported():
     distributions = packages_distributions()
     imported = {name.split(".")[0] for path in MODULES for level, name in imports(path) if not level} - sys.stdlib_module_names - {"s6erav3"}
-    assert {distributions[name][0].lower() for name in imported} | {"torchvision"} == set(settings["requirements"].split())
+    needed = {distributions[name][0].lower() for name in imported} | {"torchvision"}
+    assert needed - set(settings["cluster_requirements"].split()) == set(settings["requirements"].split())
 
 
 def test_dev_extra_and_constraints_agree():
@@ -90,7 +91,7 @@ def test_public_names():
 def test_every_recipe_can_be_asked_for():
     command = typer.main.get_command(app).commands["train"]
     assert tuple(train.__annotations__["recipe"].__args__[0].__args__) == RECIPES
-    assert {"epochs", "recipe", "seed", "data_dir", "dataset", "holdout", "out", "device", "threads", "limit"} == {p.name for p in command.params} - {"help"}
+    assert {"epochs", "recipe", "seed", "data_dir", "dataset", "holdout", "out", "device", "threads", "limit", "compile", "precision", "memory_format"} == {p.name for p in command.params} - {"help"}
 
 
 def lines_of_code(path: Path) -> int:
@@ -105,4 +106,4 @@ def lines_of_code(path: Path) -> int:
 
 
 def test_budget_of_lines():
-    assert sum(map(lines_of_code, MODULES)) <= 1_500
+    assert sum(map(lines_of_code, MODULES)) <= 2_000  # 1,500 for the network and its anatomy, its training and its explanation; 500 for making it fast and running it many times

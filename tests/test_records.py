@@ -12,12 +12,13 @@ from s6erav3.models.model import load_pretrained
 from s6erav3.training.train import RECIPES, Recipe, log_probabilities
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = sorted((ROOT / "results").glob("*.json"))
+RUNS = sorted((ROOT / "results").glob("*.json"))
+RESULTS = sorted((ROOT / "results").rglob("*-seed*.json"))
 SHIPPED = sorted((ROOT / "s6erav3" / "weights").glob("*.json"))
 FIELDS = {"recipe_name", "recipe", "seed", "dataset", "train_size", "holdout", "epochs", "history", "test_accuracy", "test_loss",
           "test_errors", "parameters", "seconds", "environment"}
 ROW = {"epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate", "seconds"}
-ENVIRONMENT = {"torch", "python", "package", "device", "processor", "threads", "compile", "precision", "memory_format"}
+ENVIRONMENT = {"torch", "python", "package", "device", "processor", "threads", "processes", "compile", "precision", "memory_format"}
 
 
 def read(path: Path) -> dict:
@@ -54,9 +55,24 @@ def test_names_say_recipe_and_seed():
     for path in RESULTS: assert path.stem == f"{read(path)['recipe_name']}-seed{read(path)['seed']}"
 
 
+def test_fast_and_plain_runs_differ_in_nothing_else():
+    fast, plain = ({read(path)["seed"]: read(path) for path in (ROOT / "results" / folder).glob("original-seed*.json")} for folder in ("speed", ""))
+    assert len(fast) >= 5 and fast.keys() == plain.keys()
+    for seed in fast:
+        assert fast[seed]["recipe"] == plain[seed]["recipe"] and fast[seed]["train_size"] == plain[seed]["train_size"]
+        assert fast[seed]["environment"]["compile"] and not plain[seed]["environment"]["compile"]
+
+
+def test_bench_says_what_it_has_to():
+    rows = read(ROOT / "results" / "speed" / "bench.json")
+    assert [row["name"] for row in rows][0] == "published loop" and rows[0]["ratio_to_published"] == 1 and len(rows) == 5
+    for row in rows:
+        assert row["spread"] >= 0 and abs(row["ratio_to_published"] * row["seconds_per_epoch"] - rows[0]["seconds_per_epoch"]) < 1e-6
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_recorded_recipe_is_todays(name):
-    runs = [read(path) for path in RESULTS if read(path)["recipe_name"] == name]
+    runs = [read(path) for path in RUNS if read(path)["recipe_name"] == name]
     assert len(runs) >= 3
     for record in runs: assert record["recipe"] == asdict(Recipe.named(name))
 
@@ -64,7 +80,7 @@ def test_recorded_recipe_is_todays(name):
 @pytest.mark.parametrize("shipped", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_run_is_the_median_of_the_recorded(shipped):
     record = read(shipped)
-    runs = [read(path) for path in RESULTS if read(path)["recipe_name"] == record["recipe_name"]]
+    runs = [read(path) for path in RUNS if read(path)["recipe_name"] == record["recipe_name"]]
     assert record in runs
     held_out = sorted(run["history"][-1]["validation_accuracy"] for run in runs)
     assert record["history"][-1]["validation_accuracy"] == held_out[(len(held_out) - 1) // 2]
