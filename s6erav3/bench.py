@@ -6,7 +6,7 @@
 __all__ = ['published_loop', 'example_loop', 'our_loop', 'several_processes', 'time_in_turn', 'bench', 'time_evaluation',
            'time_training']
 
-# %% ../nbs/07_speed.ipynb #17fb6e38
+# %% ../nbs/07_speed.ipynb #652aa43f
 import math
 import os
 import subprocess
@@ -27,7 +27,7 @@ from torchvision import transforms
 
 from .data import MEAN, STD, Digits, Splits, normalize
 from .models.model import MNISTModel
-from .training.compute import PLAIN, SHORT, Compute, n_processes, prepare, share
+from .training.compute import PLAIN, SHORT, Compute, Objective, n_processes, prepare, share
 from .training.train import Recipe, evaluate, train_epoch
 
 # %% ../nbs/07_speed.ipynb #3aea033b
@@ -79,15 +79,15 @@ def example_loop(model, digits, recipe, device="cpu"):
             optimizer.step()
     return train
 
-# %% ../nbs/07_speed.ipynb #d235d848
+# %% ../nbs/07_speed.ipynb #7f28c64b
 def our_loop(model, digits, recipe, device="cpu", compute=Compute()):
     "`train_epoch`, computed as `compute` says."
     digits, generator = Digits(*(t.to(device) for t in digits)), torch.Generator(device).manual_seed(0)
-    network, compute = prepare(model.to(device), compute, normalize(digits.images[:recipe.batch_size // n_processes()]), SHORT)
-    network, optimizer = share(network), optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
+    objective, compute = prepare(model.to(device), compute, normalize(digits.images[:recipe.batch_size // n_processes()]), SHORT)
+    objective, optimizer = share(objective), optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
     def train(n):
         few = digits.take(slice(n * recipe.batch_size))
-        train_epoch(network, optimizer, few, recipe, generator, precision=compute.precision)
+        train_epoch(objective, optimizer, few, recipe, generator)
         if device != "cpu": torch.cuda.synchronize()
     return train
 

@@ -63,7 +63,7 @@ def _writable(folder: Path) -> Path:
     except OSError as error: raise OSError(f"cannot write into the output folder {folder} ({error.strerror}); give another with --out") from None
     return folder
 
-# %% ../nbs/09_cli.ipynb #3f40686c
+# %% ../nbs/09_cli.ipynb #8b576d8d
 @app.command()
 def train(
     epochs: Epochs = None,
@@ -87,7 +87,7 @@ def train(
     if threads: torch.set_num_threads(threads)
     with processes(_device(device)) as device:
         splits = rank_0_first(lambda: load_splits(dataset, data_dir, holdout, limit))
-        out = _writable(out)
+        if rank() == 0: _writable(out)
         model, record = run_recipe(chosen, splits, seed, device, compute=Compute(compile, precision, memory_format))
         if rank() > 0: return
         report_success(record)

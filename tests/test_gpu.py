@@ -15,10 +15,10 @@ RECIPE = Recipe("test", epochs=3, batch_size=64, schedule="one_cycle", scale=0.1
 @pytest.mark.parametrize("compute", [Compute("off", "float32", "contiguous"), Compute("on", "bfloat16", "channels_last")])
 def test_nothing_waits_inside_an_epoch(compute):
     digits, model = Digits(*(t.cuda() for t in load_splits("digits").train)), MNISTModel().cuda()
-    network, compute = prepare(model, compute, normalize(digits.images[:64]), SHORT)
+    objective, _ = prepare(model, compute, normalize(digits.images[:64]), SHORT)
     optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9, fused=True)
     generator = torch.Generator("cuda").manual_seed(0)
-    train_epoch(network, optimizer, digits, RECIPE, generator, precision=compute.precision)
+    train_epoch(objective, optimizer, digits, RECIPE, generator)
     steps = iter(range(10_000))
 
     def forbid_waiting():
@@ -26,7 +26,7 @@ def test_nothing_waits_inside_an_epoch(compute):
 
     try:
         with pytest.raises(RuntimeError, match="synchronizing"):  # reading the totals, after the last step
-            train_epoch(network, optimizer, digits, RECIPE, generator, [forbid_waiting], precision=compute.precision)
+            train_epoch(objective, optimizer, digits, RECIPE, generator, [forbid_waiting])
     finally: torch.cuda.set_sync_debug_mode("default")
     assert next(steps) == -(-len(digits.labels) // RECIPE.batch_size)
 

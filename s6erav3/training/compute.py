@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CHOICES', 'PLAIN', 'SHORT', 'twin', 'n_processes', 'rank', 'processes', 'rank_0_first', 'deal', 'share', 'Compute',
-           'autocast', 'choose', 'prepare']
+           'autocast', 'choose', 'Objective', 'prepare']
 
 # %% ../../nbs/03_compute.ipynb #b8944f17
 import io
@@ -238,36 +238,50 @@ def choose(
     own = compute.compile == "on" and x.device.type == "cpu"  # there the compiler takes channels_last inside anyway
     return replace(compute, memory_format="channels_last" if own else _choose_memory_format(model, x, compute.precision))
 
-# %% ../../nbs/03_compute.ipynb #3b0b0bf8
-class _Compiled(nn.Module):
-    "The model, compiled for batches of the shape of `x`; other batches go through it uncompiled."
+# %% ../../nbs/03_compute.ipynb #3e3dbfab
+class Objective(nn.Module):
+    "A network and its loss: from a batch and its labels to the mean cross-entropy and the fraction that is right."
 
-    def __init__(self, model, x):
+    def __init__(self, model, precision="float32"):
+        super().__init__()
+        self.model, self.precision = model, precision
+
+    def forward(self, x, labels):
+        with autocast(x.device, self.precision): output = self.model(x)
+        output = output.float()
+        return F.cross_entropy(output, labels), (output.detach().argmax(dim=1) == labels).float().mean()
+
+# %% ../../nbs/03_compute.ipynb #db40040e
+class _Compiled(nn.Module):
+    "An objective, compiled for batches of the shape of `x`; other batches go through it uncompiled."
+
+    def __init__(self, objective, x):
         super().__init__()
         on_gpu = x.device.type == "cuda"
-        self.model, self.shape = model, x.shape
-        self.compiled = torch.compile(model if on_gpu else twin(model), dynamic=False, mode="reduce-overhead" if on_gpu and n_processes() == 1 else None)
+        self.objective, self.shape = objective, x.shape
+        self.compiled = torch.compile(objective if on_gpu else twin(objective), dynamic=False, mode="reduce-overhead" if on_gpu and n_processes() == 1 else None)
 
-    def forward(self, x): return (self.compiled if x.shape == self.shape else self.model)(x)
+    def forward(self, x, labels): return (self.compiled if x.shape == self.shape else self.objective)(x, labels)
 
-# %% ../../nbs/03_compute.ipynb #6bf4ba8b
+# %% ../../nbs/03_compute.ipynb #ebd301f5
 def prepare(
     model,  # on its device; afterwards in the memory format chosen
     compute: Compute,  # what was asked for
     x,  # a full batch for it
     n_digits,  # that the whole run will be shown
 ) -> tuple[nn.Module, Compute]:
-    "What to call in place of `model` in training, and how it computes."
+    "The `Objective` of `model`, compiled where that is chosen, and how it computes."
     model.train()
     compute = choose(compute, model, x, n_digits)
     model.to(memory_format=torch.channels_last if compute.memory_format == "channels_last" else torch.contiguous_format)
-    if compute.compile == "off": return model, compute
+    objective = Objective(model, compute.precision)
+    if compute.compile == "off": return objective, compute
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns that there is no CUDA, which a processor does not need
     try:
-        network = _Compiled(model, x)
-        with _leaving_no_trace(model), autocast(x.device, compute.precision): network(x).float().square().mean().backward()
+        network = _Compiled(objective, x)
+        with _leaving_no_trace(model): network(x, torch.zeros(len(x), dtype=torch.int64, device=x.device))[0].backward()
     except Exception as error:  # whatever stops the compiler, the run goes on
         reason = (str(error).strip().splitlines() or [""])[0]
         if rank() == 0: print(f"Going on uncompiled, because compiling failed: {type(error).__name__}: {reason}", flush=True)
-        return model, replace(compute, compile="off")
+        return objective, replace(compute, compile="off")
     return network, compute

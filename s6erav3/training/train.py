@@ -7,7 +7,7 @@ __all__ = ['SCHEDULES', 'LIMITS', 'WHOLE', 'RECIPES', 'SUCCESS', 'Recipe', 'get_
            'log_probabilities', 'evaluate', 'fit', 'environment', 'run_recipe', 'write_record', 'plot_history',
            'report_success', 'train_and_evaluate']
 
-# %% ../../nbs/03_training.ipynb #2af939f6
+# %% ../../nbs/03_training.ipynb #7660fb87
 import json
 import math
 import platform
@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from .. import __version__
 from ..data import Splits, augment, load_splits, normalize, to_unit
-from .compute import PLAIN, Compute, autocast, deal, n_processes, prepare, rank, share
+from .compute import PLAIN, Compute, Objective, deal, n_processes, prepare, rank, share
 from ..models.model import MNISTModel, count_parameters, evaluating, get_model_size, save_weights
 
 # %% ../../nbs/03_training.ipynb #3c2abc2e
@@ -106,33 +106,30 @@ def make_batch(
     if any(amounts): x = augment(x, *amounts, generator)
     return normalize(x) if images.dtype == torch.uint8 else x, labels[where]
 
-# %% ../../nbs/03_training.ipynb #a7ab8b08
+# %% ../../nbs/03_training.ipynb #c18c9d65
 def train_epoch(
-    network,  # what to train, left in training mode
+    objective,  # an `Objective`: the network to train, left in training mode, with its loss
     optimizer,  # its optimiser
     train,  # images and labels, on the model's device
     recipe,  # batch size and augmentation
     generator,  # source of the order and of the augmentation
     after_step=(),  # called after each step
     label=None,  # for a progress bar, drawn where there is a terminal; no bar if None
-    precision="float32",  # or "bfloat16", of the convolutions
 ) -> tuple[float, float]:
     "One pass over `train` in random order; mean loss and accuracy in per cent, as they were while learning."
     images, labels = train
-    network.train()
+    objective.train()
     order = torch.randperm(len(labels), generator=generator, device=labels.device)
     if n_processes() > 1: dist.broadcast(order, src=0)
     totals = torch.zeros(2, device=labels.device)
     for batch in tqdm(order.split(recipe.batch_size), label, leave=False, file=sys.stdout, disable=None if label else True):
         mine, weight = deal(batch)
         x, y = make_batch(images, labels, mine, recipe, generator)
-        with autocast(x.device, precision): output = network(x)
-        loss = F.cross_entropy(output.float(), y)
+        loss, right = objective(x, y)
         optimizer.zero_grad()
         (weight * loss).backward()
         optimizer.step()
         for call in after_step: call()
-        right = (output.detach().argmax(dim=1) == y).float().mean()
         totals += torch.stack([loss.detach(), 100 * right]) * (weight * len(batch) / n_processes())
     if n_processes() > 1: dist.all_reduce(totals)
     return tuple((totals / len(labels)).tolist())
@@ -201,8 +198,8 @@ class _Average:
             live.copy_(kept)
             kept.copy_(was)
 
-# %% ../../nbs/03_training.ipynb #092fa48e
-def _epochs(model, network, optimizer, recipe, train, valid, generator, precision, verbose) -> list[dict]:
+# %% ../../nbs/03_training.ipynb #c1554bd0
+def _epochs(model, objective, optimizer, recipe, train, valid, generator, verbose) -> list[dict]:
     "Train through all epochs; the history."
     scheduler = _make_scheduler(optimizer, recipe, math.ceil(len(train[1]) / recipe.batch_size))
     average, after_step, history = None, [], []
@@ -212,7 +209,7 @@ def _epochs(model, network, optimizer, recipe, train, valid, generator, precisio
         after_step.append(average.update)
     for epoch in range(1, recipe.epochs + 1):
         start, rate, label = time.perf_counter(), optimizer.param_groups[0]["lr"], f"Epoch [{epoch}/{recipe.epochs}]"
-        loss, accuracy = train_epoch(network, optimizer, train, _of_epoch(recipe, epoch), generator, after_step, label if verbose else None, precision)
+        loss, accuracy = train_epoch(objective, optimizer, train, _of_epoch(recipe, epoch), generator, after_step, label if verbose else None)
         if average: average.swap()
         valid_loss, valid_accuracy = _watch(model, valid)
         if average and epoch < recipe.epochs: average.swap()
@@ -223,7 +220,7 @@ def _epochs(model, network, optimizer, recipe, train, valid, generator, precisio
                         "validation_accuracy": valid_accuracy, "learning_rate": rate, "seconds": round(time.perf_counter() - start, 2)})
     return history
 
-# %% ../../nbs/03_training.ipynb #22f02ac2
+# %% ../../nbs/03_training.ipynb #19d5bb75
 _RANDOM_NUMBERS = threading.Lock()  # they belong to the whole process, so of several threads only one may train
 
 def _fit(model, recipe, train, valid, seed, device, verbose, compute) -> tuple[list[dict], Compute]:
@@ -235,9 +232,9 @@ def _fit(model, recipe, train, valid, seed, device, verbose, compute) -> tuple[l
         torch.manual_seed(here)
         generator = torch.Generator(device).manual_seed(here)
         x, _ = make_batch(*(t[:recipe.batch_size] for t in train), slice(0, None, n_processes()), recipe, torch.Generator(device))
-        network, compute = prepare(model, compute, x, recipe.epochs * len(train[1]))
+        objective, compute = prepare(model, compute, x, recipe.epochs * len(train[1]))
         optimizer = optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
-        history = _epochs(model, share(network), optimizer, recipe, train, valid, generator, compute.precision, verbose and rank() == 0)
+        history = _epochs(model, share(objective), optimizer, recipe, train, valid, generator, verbose and rank() == 0)
     model.to(memory_format=torch.contiguous_format)
     return history, compute
 
