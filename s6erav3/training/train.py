@@ -7,7 +7,7 @@ __all__ = ['SCHEDULES', 'LIMITS', 'WHOLE', 'RECIPES', 'SUCCESS', 'Recipe', 'get_
            'log_probabilities', 'evaluate', 'fit', 'environment', 'run_recipe', 'write_record', 'plot_history',
            'report_success', 'train_and_evaluate']
 
-# %% ../../nbs/03_training.ipynb #7660fb87
+# %% ../../nbs/03_training.ipynb #3369f06c
 import json
 import math
 import platform
@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from .. import __version__
 from ..data import Splits, augment, load_splits, normalize, to_unit
-from .compute import PLAIN, Compute, Objective, deal, n_processes, prepare, rank, share
+from .compute import PLAIN, Compute, Objective, deal, n_processes, of_rank_0, prepare, rank, share
 from ..models.model import MNISTModel, count_parameters, evaluating, get_model_size, save_weights
 
 # %% ../../nbs/03_training.ipynb #3c2abc2e
@@ -165,7 +165,7 @@ def _check_digits(images, labels):
     if len(images) != len(labels) or not len(labels) or labels.shape != (len(labels),) or labels.dtype != torch.int64:
         raise ValueError(f"{len(images)} images need as many labels, at least one, int64 of shape (n,); these are {labels.dtype} of shape {tuple(labels.shape)}")
 
-# %% ../../nbs/03_training.ipynb #289c9417
+# %% ../../nbs/03_training.ipynb #7fe32c49
 def _of_epoch(recipe, epoch) -> Recipe:
     "The recipe, without augmentation if this is one of the last, plain epochs."
     plain = epoch > recipe.epochs - recipe.plain_epochs
@@ -174,10 +174,7 @@ def _of_epoch(recipe, epoch) -> Recipe:
 def _watch(model, valid) -> tuple:
     "Loss and accuracy on the held-out digits, the same in all processes."
     if valid is None: return None, None
-    if n_processes() == 1: return evaluate(model, valid)
-    found = torch.tensor(evaluate(model, valid) if rank() == 0 else (0.0, 0.0), dtype=torch.float64, device=next(model.parameters()).device)
-    dist.broadcast(found, src=0)
-    return tuple(found.tolist())
+    return of_rank_0(evaluate(model, valid) if rank() == 0 else None)
 
 # %% ../../nbs/03_training.ipynb #bdb641ef
 class _Average:
