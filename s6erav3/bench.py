@@ -6,7 +6,7 @@
 __all__ = ['published_loop', 'example_loop', 'our_loop', 'several_processes', 'time_in_turn', 'bench', 'time_evaluation',
            'time_training']
 
-# %% ../nbs/07_speed.ipynb #652aa43f
+# %% ../nbs/07_speed.ipynb #05911726
 import math
 import os
 import subprocess
@@ -28,7 +28,7 @@ from torchvision import transforms
 from .data import MEAN, STD, Digits, Splits, normalize
 from .models.model import MNISTModel
 from .training.compute import PLAIN, SHORT, Compute, Objective, n_processes, prepare, share
-from .training.train import Recipe, evaluate, train_epoch
+from .training.train import Recipe, evaluate, make_optimizer, train_epoch
 
 # %% ../nbs/07_speed.ipynb #3aea033b
 class _Pictures(Dataset):
@@ -42,17 +42,17 @@ class _Pictures(Dataset):
         picture = Image.fromarray(self.digits.images[i, 0].numpy())
         return self.transform(picture), int(self.digits.labels[i])
 
-# %% ../nbs/07_speed.ipynb #fbb71a00
+# %% ../nbs/07_speed.ipynb #ceaab17a
 def _loader(digits, recipe, *first):
     "A DataLoader over shuffled batches, each picture put through `first`, then made a normalised tensor."
     steps = transforms.Compose([*first, transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))])
     return DataLoader(_Pictures(digits, steps), recipe.batch_size, shuffle=True)
 
-def _sgd(model, recipe): return optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum)
+def _published_optimizer(model, recipe): return optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum)
 
 def published_loop(model, digits, recipe, device="cpu"):
     "The loop of s6erav3 as published: pictures turned one by one, loss and accuracy read after every step."
-    loader, optimizer = _loader(digits, recipe, transforms.RandomRotation(recipe.rotation)), _sgd(model.to(device), recipe)
+    loader, optimizer = _loader(digits, recipe, transforms.RandomRotation(recipe.rotation)), _published_optimizer(model.to(device), recipe)
     def train(n):
         model.train()
         loss_sum, n_right = 0.0, 0
@@ -67,10 +67,10 @@ def published_loop(model, digits, recipe, device="cpu"):
             n_right += output.argmax(dim=1).eq(y).sum().item()
     return train
 
-# %% ../nbs/07_speed.ipynb #60062087
+# %% ../nbs/07_speed.ipynb #ee77a64c
 def example_loop(model, digits, recipe, device="cpu"):
     "The loop of PyTorch's MNIST example, with this network: pictures one by one, without augmentation."
-    loader, optimizer = _loader(digits, recipe), _sgd(model.to(device), recipe)
+    loader, optimizer = _loader(digits, recipe), _published_optimizer(model.to(device), recipe)
     def train(n):
         model.train()
         for _, (x, y) in zip(range(n), loader):
@@ -79,12 +79,12 @@ def example_loop(model, digits, recipe, device="cpu"):
             optimizer.step()
     return train
 
-# %% ../nbs/07_speed.ipynb #7f28c64b
+# %% ../nbs/07_speed.ipynb #e93e2a21
 def our_loop(model, digits, recipe, device="cpu", compute=Compute()):
     "`train_epoch`, computed as `compute` says."
     digits, generator = Digits(*(t.to(device) for t in digits)), torch.Generator(device).manual_seed(0)
     objective, compute = prepare(model.to(device), compute, normalize(digits.images[:recipe.batch_size // n_processes()]), SHORT)
-    objective, optimizer = share(objective), optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
+    objective, optimizer = share(objective), make_optimizer(model, recipe)
     def train(n):
         few = digits.take(slice(n * recipe.batch_size))
         train_epoch(objective, optimizer, few, recipe, generator)
@@ -135,17 +135,16 @@ def time_in_turn(loops, n, rounds) -> dict[str, list[float]]:
             times[name].append((time.perf_counter() - start) / n)
     return {name: t[1:] for name, t in times.items()}
 
-# %% ../nbs/07_speed.ipynb #00138fa5
+# %% ../nbs/07_speed.ipynb #7b637ed0
 def bench(
     splits: Splits,
-    recipe=None,  # batch size, rotation, optimiser; that of the published training if None
+    recipe=Recipe.original(),  # batch size, augmentation and optimiser
     batches=12,  # timed at once
     rounds=25,  # how often each loop has its turn
     processes=False,  # time two processes too?
     device="cpu",
 ) -> list[dict]:
     "Seconds an epoch of several training loops, timed in turn: `name`, `seconds_per_epoch` (median), `spread` (interquartile range), `ratio_to_published`."
-    recipe = recipe or Recipe.original()
     digits, n_all = splits.train, math.ceil(len(splits.train.labels) / recipe.batch_size)
     n = min(batches, n_all)
     def made(loop, *args): return loop(MNISTModel(dropout=recipe.dropout), digits, recipe, device, *args)
@@ -159,15 +158,12 @@ def bench(
     return [{"name": name, "seconds_per_epoch": n_all * medians[name], "spread": n_all * float(np.subtract(*np.percentile(t, [75, 25]))),
              "ratio_to_published": medians["published loop"] / medians[name]} for name, t in times.items()]
 
-# %% ../nbs/07_speed.ipynb #c4412950
+# %% ../nbs/07_speed.ipynb #03e35e13
 def time_evaluation(splits) -> float:
     "Seconds to evaluate 10,000 digits, or as many as there are: the median of five."
-    model, digits, times = MNISTModel(), splits.test, []
-    for _ in range(6):
-        start = time.perf_counter()
-        evaluate(model, digits)
-        times.append(time.perf_counter() - start)
-    return float(np.median(times[1:]))
+    model = MNISTModel()
+    def evaluate_all(n): evaluate(model, splits.test)
+    return float(np.median(time_in_turn({"evaluation": evaluate_all}, n=1, rounds=5)["evaluation"]))
 
 def time_training(*args) -> tuple[float, float]:
     "Seconds and peak memory in GB (1e9 bytes) of `s6erav3 train` with `args`, everything included. Not on Windows."

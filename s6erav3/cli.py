@@ -42,7 +42,7 @@ def _model(weights):
     from s6erav3.models.model import MNISTModel, load_pretrained, load_weights
     return load_pretrained() if weights is None else load_weights(MNISTModel(), weights).eval()
 
-# %% ../nbs/09_cli.ipynb #49664cd3
+# %% ../nbs/09_cli.ipynb #73404d3e
 OUTPUTS = ("mnist_model.pth", "record.json", "curves.png")
 
 def _device(name: str) -> str:
@@ -52,18 +52,18 @@ def _device(name: str) -> str:
         raise typer.BadParameter("--device cuda needs an NVIDIA GPU and a PyTorch built for it, and none was found; use --device cpu")
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
-def _writable(folder: Path) -> Path:
-    "`folder`, made if need be; `OSError` if no file can be written there."
+def _writable(folder: Path, names, option="--out") -> Path:
+    "`folder`, made if need be; `OSError` if no file called one of `names` can be written there."
     import tempfile
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder): pass
-        for name in OUTPUTS:
+        for name in names:
             if (folder / name).is_dir(): raise IsADirectoryError(0, f"{name} is a folder there")
-    except OSError as error: raise OSError(f"cannot write into the output folder {folder} ({error.strerror}); give another with --out") from None
+    except OSError as error: raise OSError(f"cannot write into {folder} ({error.strerror}); give another place with {option}") from None
     return folder
 
-# %% ../nbs/09_cli.ipynb #8b576d8d
+# %% ../nbs/09_cli.ipynb #36b9e75e
 @app.command()
 def train(
     epochs: Epochs = None,
@@ -87,7 +87,7 @@ def train(
     if threads: torch.set_num_threads(threads)
     with processes(_device(device)) as device:
         splits = rank_0_first(lambda: load_splits(dataset, data_dir, holdout, limit))
-        if rank() == 0: _writable(out)
+        if rank() == 0: _writable(out, OUTPUTS)
         model, record = run_recipe(chosen, splits, seed, device, compute=Compute(compile, precision, memory_format))
         if rank() > 0: return
         report_success(record)
@@ -194,7 +194,7 @@ def _seeds(text: str) -> list[int]:
     if not all(len(part) in (1, 2) and part[-1] >= part[0] for part in parts): raise typer.BadParameter(f"--seeds takes numbers like 0-4 or 0,3,7, not {text!r}")
     return [seed for part in parts for seed in range(part[0], part[-1] + 1)]
 
-# %% ../nbs/09_cli.ipynb #d3ebc965
+# %% ../nbs/09_cli.ipynb #b73389c5
 @app.command()
 def sweep(
     recipe: Annotated[list[str], typer.Option(help="A recipe to run; may be given several times.")] = ["original"],
@@ -216,11 +216,11 @@ def sweep(
     from s6erav3.training.compute import Compute
     recipes, numbers = [_recipe(name, epochs, holdout) for name in dict.fromkeys(recipe)], _seeds(seeds)
     splits = load_splits(dataset, data_dir, holdout, limit)
-    faults = experiments.sweep(recipes, numbers, splits, _writable(out), jobs, scheduler, test, Compute(compile, precision, memory_format))
+    faults = experiments.sweep(recipes, numbers, splits, _writable(out, ()), jobs, scheduler, test, Compute(compile, precision, memory_format))
     print(experiments.summarize(experiments.read_records(out, recipes, numbers)).to_string(float_format="%.2f"))
     if faults: raise RuntimeError(f"{len(faults)} of {len(recipes) * len(numbers)} runs failed ({'; '.join(f'{run}: {fault}' for run, fault in faults.items())}); the same call makes them again")
 
-# %% ../nbs/09_cli.ipynb #c2eaf149
+# %% ../nbs/09_cli.ipynb #f7eaaf48
 @app.command()
 def bench(
     batches: Annotated[int, typer.Option(min=1, help="Batches timed at once.")] = 12,
@@ -237,9 +237,9 @@ def bench(
     import pandas as pd
     from s6erav3 import bench
     from s6erav3.data import load_splits
-    if as_json: _writable(as_json.parent)
+    if as_json: _writable(as_json.parent, [as_json.name], "--json")
     splits = load_splits(dataset, data_dir)
-    rows = bench.bench(splits, None, batches, rounds, processes, _device(device))
+    rows = bench.bench(splits, batches=batches, rounds=rounds, processes=processes, device=_device(device))
     print(pd.DataFrame(rows).to_string(index=False, float_format="%.2f"))
     print(f"Evaluating {len(splits.test.labels):,} digits: {bench.time_evaluation(splits):.2f} s")
     if whole:

@@ -11,7 +11,7 @@ from s6erav3 import experiments
 from s6erav3.cli import main
 from s6erav3.data import load_splits
 from s6erav3.models.model import MNISTModel, load_weights
-from s6erav3.training.train import Recipe
+from s6erav3.training.train import Recipe, read_record
 
 QUICK = Recipe("quick", epochs=1, schedule="one_cycle")
 
@@ -42,7 +42,7 @@ def test_what_is_not_a_record_is_set_aside(splits, tmp_path, text):
     folder.mkdir()
     (folder / "record.json").write_bytes(text.encode("latin-1"))
     assert experiments.sweep([QUICK], [0], splits, tmp_path, jobs=1) == {}
-    assert experiments.read_record(folder / "record.json")["recipe_name"] == "quick" and (folder / "record.json.corrupt").exists()
+    assert read_record(folder / "record.json")["recipe_name"] == "quick" and (folder / "record.json.corrupt").exists()
 
 
 def test_a_failing_run_does_not_take_the_others_with_it(splits, tmp_path):
@@ -57,7 +57,7 @@ def test_a_cluster_gives_the_same_runs(splits, tmp_path):
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         assert experiments.sweep([QUICK], [0, 1], splits, tmp_path / "there", scheduler=cluster.scheduler_address) == {}
     for seed in range(2):
-        here, there = (experiments.read_record(tmp_path / where / f"quick-seed{seed}" / "record.json") for where in ("here", "there"))
+        here, there = (read_record(tmp_path / where / f"quick-seed{seed}" / "record.json") for where in ("here", "there"))
         assert here["history"][0]["train_loss"] == pytest.approx(there["history"][0]["train_loss"], rel=1e-4)
 
 
@@ -101,5 +101,7 @@ def test_bench_writes_its_table(tmp_path, capsys):
     assert len(rows) == 4 and all(set(row) == {"name", "seconds_per_epoch", "spread", "ratio_to_published"} for row in rows)
     assert "published loop" in out and "Evaluating 250 digits" in out
     (tmp_path / "file").write_text("")
-    status, _, error = call(capsys, "bench", "--dataset", "digits", "--json", tmp_path / "file" / "bench.json")
-    assert status == 1 and error.count("\n") == 1 and call(capsys, "bench", "--batches", 0)[0] == 2
+    for place in (tmp_path / "file" / "bench.json", tmp_path):
+        status, _, error = call(capsys, "bench", "--dataset", "digits", "--json", place)
+        assert status == 1 and error.startswith("Error: cannot write into ") and "--json" in error and error.count("\n") == 1
+    assert call(capsys, "bench", "--batches", 0)[0] == 2

@@ -3,10 +3,11 @@
 The run whose held-out accuracy in the last epoch is the median (the lower one of two) goes into the package, weights and
 record; the records of all go into `results/`. The test digits have no say.
 """
-import json
 import shutil
 import sys
 from pathlib import Path
+
+from s6erav3.training.train import read_record
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,7 +17,7 @@ def main(folders) -> int:
     if not folders:
         print(f"Error: name the folders of the runs; {__doc__.splitlines()[0]}", file=sys.stderr)
         return 2
-    runs = {Path(folder): json.loads((Path(folder) / "record.json").read_text(encoding="utf-8")) for folder in folders}
+    runs = {Path(folder): read_record(Path(folder) / "record.json") for folder in folders}
     names = {record["recipe_name"] for record in runs.values()}
     if len(names) > 1:
         print(f"Error: these are runs of several recipes: {', '.join(sorted(names))}", file=sys.stderr)
