@@ -244,11 +244,13 @@ def affine(
     grid = torch.stack([from_x * (2 / width), from_y * (2 / height)], dim=3)  # from -1 to 1, as grid_sample counts
     return F.grid_sample(images, grid, align_corners=False)
 
-# %% ../nbs/00_data.ipynb #2a74bf2b
+# %% ../nbs/00_data.ipynb #f43b7194
 def smooth_displacement(n, height, width, pixels, generator=None, device="cpu") -> torch.Tensor:
     "`n` smooth random fields, `(n, 2, height, width)`: normal numbers of standard deviation `pixels` at 4×4 points, bicubic between."
     points = pixels * torch.randn(n, 2, 4, 4, generator=generator, device=device)
-    return F.interpolate(points, size=(height, width), mode="bicubic", align_corners=False)
+    def weights(size):  # of the 4 points at each place of a line, as a matrix, because a product is many times faster here
+        return F.interpolate(torch.eye(4, device=device).view(4, 1, 4, 1), size=(size, 1), mode="bicubic", align_corners=False).view(4, size)
+    return weights(height).T @ points @ weights(width)
 
 # %% ../nbs/00_data.ipynb #9c2543df
 def augment(
