@@ -5,16 +5,18 @@
 # %% auto #0
 __all__ = ['sweep', 'read_records', 'summarize']
 
-# %% ../nbs/06_experiments.ipynb #2ddda771
+# %% ../nbs/06_experiments.ipynb #3edde721
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 import torch
 from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky import get_reusable_executor
 from tqdm import tqdm
 
 from .data import Splits, normalize
@@ -79,20 +81,25 @@ def sweep(
             bar.update()
     return faults
 
-# %% ../nbs/06_experiments.ipynb #093029de
+# %% ../nbs/06_experiments.ipynb #3f9fcbe2
 def _chosen(compute, recipe, splits) -> Compute:
     "How this machine computes the runs of a recipe."
     x = normalize(splits.train.images[:recipe.batch_size])
     return choose(compute, MNISTModel(), x, recipe.epochs * len(splits.train.labels))
 
+@contextmanager
 def _workers(jobs, scheduler):
-    "The context in which joblib uses local processes, or the workers of a Dask cluster."
-    if scheduler is None: return parallel_config("loky", n_jobs=jobs)
+    "Inside the block joblib uses local processes, which end with it, or the workers of a Dask cluster."
+    if scheduler is None:
+        try:
+            with parallel_config("loky", n_jobs=jobs): yield
+        finally: get_reusable_executor().shutdown(kill_workers=True)
+        return
     try: from distributed import Client
     except ImportError: raise OSError("a cluster needs Dask; install it with `pip install s6erav3[cluster]`") from None
     try: client = Client(scheduler, timeout=10, set_as_default=False)
     except (OSError, ValueError) as error: raise OSError(f"no Dask scheduler answers at {scheduler} ({error or type(error).__name__}); start one with `dask scheduler`") from None
-    return parallel_config("dask", client=client, n_jobs=-1)
+    with client, parallel_config("dask", client=client, n_jobs=-1): yield
 
 # %% ../nbs/06_experiments.ipynb #b4d47841
 def read_records(out, recipes, seeds) -> list[dict]:
