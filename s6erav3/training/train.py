@@ -7,7 +7,7 @@ __all__ = ['SCHEDULES', 'LIMITS', 'WHOLE', 'RECIPES', 'SUCCESS', 'Recipe', 'get_
            'train_epoch', 'log_probabilities', 'evaluate', 'fit', 'environment', 'run_recipe', 'write_record',
            'read_record', 'plot_history', 'report_success', 'train_and_evaluate']
 
-# %% ../../nbs/03_training.ipynb #3369f06c
+# %% ../../nbs/03_training.ipynb #b3582f6c
 import json
 import math
 import platform
@@ -27,11 +27,12 @@ from tqdm import tqdm
 from .. import __version__
 from ..data import Splits, augment, load_splits, normalize, to_unit
 from .compute import PLAIN, Compute, Objective, deal, n_processes, of_rank_0, prepare, rank, share
+from .muon import Muon
 from ..models.model import MNISTModel, count_parameters, evaluating, get_model_size, save_weights
 
-# %% ../../nbs/03_training.ipynb #3c2abc2e
+# %% ../../nbs/03_training.ipynb #bbc1a4df
 SCHEDULES = ("plateau", "one_cycle", "constant")
-LIMITS = {"epochs": (1, math.inf), "batch_size": (1, math.inf), "learning_rate": (0, math.inf), "momentum": (0, 1), "rotation": (0, 360),
+LIMITS = {"epochs": (1, math.inf), "batch_size": (1, math.inf), "learning_rate": (0, math.inf), "momentum": (0, 1), "muon": (0, math.inf), "rotation": (0, 360),
           "scale": (0, 1), "translate": (0, 1), "shear": (0, 90), "elastic": (0, math.inf), "plain_epochs": (0, math.inf), "warmup": (0, 1),
           "ema": (0, 1), "dropout": (0, 1)}
 WHOLE = ("epochs", "batch_size", "plain_epochs")
@@ -44,7 +45,7 @@ def _check_recipe(recipe):
         if not low <= value < high: raise ValueError(f"{name} must be at least {low} and less than {high}, not {value}")
     if recipe.schedule not in SCHEDULES: raise ValueError(f"there is no schedule {recipe.schedule!r}; choose one of {', '.join(SCHEDULES)}")
 
-# %% ../../nbs/03_training.ipynb #5334e469
+# %% ../../nbs/03_training.ipynb #ed98caa6
 @dataclass(frozen=True)
 class Recipe:
     "The numbers of a training run that are varied here. `ValueError` for one that cannot be."
@@ -53,6 +54,7 @@ class Recipe:
     batch_size: int = 128  # digits a step
     learning_rate: float = 0.1  # what the velocity is multiplied with; the highest of the run
     momentum: float = 0.9  # fraction of the velocity that is kept
+    muon: float = 0.0  # highest learning rate of the convolutions' weights under Muon; 0 leaves them to SGD
     schedule: str = "plateau"  # how the learning rate goes: "plateau", "one_cycle" or "constant"
     rotation: float = 10.0  # degrees either way at most
     scale: float = 0.0  # fraction bigger or smaller at most
@@ -84,17 +86,19 @@ def get_scheduler(optimizer) -> optim.lr_scheduler.ReduceLROnPlateau:
     "A tenth of the learning rate after two epochs without a better accuracy, in per cent, unless that is a cut of less than 0.001."
     return optim.lr_scheduler.ReduceLROnPlateau(optimizer, "max", patience=1, threshold=0.001, threshold_mode="abs", eps=0.001)
 
-# %% ../../nbs/03_training.ipynb #b18bbce0
+# %% ../../nbs/03_training.ipynb #8fcdc056
 def make_optimizer(model, recipe: Recipe) -> optim.Optimizer:
-    "Stochastic gradient descent with momentum, all parameters in one call."
+    "SGD with momentum, or `Muon` where the recipe has a rate for it and the model has convolutions."
+    convolutions, others = ([p for p in model.parameters() if (p.ndim == 4) == wanted] for wanted in (True, False))
+    if recipe.muon and convolutions: return Muon(convolutions, others, recipe.muon, recipe.learning_rate, recipe.momentum)
     return optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
 
-# %% ../../nbs/03_training.ipynb #e56b0eff
+# %% ../../nbs/03_training.ipynb #9debd31c
 def _make_scheduler(optimizer, recipe: Recipe, steps_per_epoch: int):
     "What moves the learning rate after each epoch (plateau) or each step (the others)."
     if recipe.schedule == "plateau": return get_scheduler(optimizer)
     steps = recipe.epochs * steps_per_epoch
-    if recipe.schedule == "one_cycle": return optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps, pct_start=recipe.warmup, cycle_momentum=False)
+    if recipe.schedule == "one_cycle": return optim.lr_scheduler.OneCycleLR(optimizer, [group["lr"] for group in optimizer.param_groups], total_steps=steps, pct_start=recipe.warmup, cycle_momentum=False)
     return optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
 # %% ../../nbs/03_training.ipynb #3a23488f
