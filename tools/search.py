@@ -14,9 +14,14 @@ from s6erav3.training.train import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 CYCLE = Recipe("cycle", learning_rate=0.3, schedule="one_cycle", dropout=0.0, rotation=8.0, scale=0.08, translate=0.06, shear=5.0, elastic=0.7, plain_epochs=3)
+LIGHT = replace(CYCLE, name="light", rotation=5.0, scale=0.05, translate=0.04, shear=3.0, elastic=0.0)
+SHORT = replace(LIGHT, name="short", epochs=3, learning_rate=0.2, plain_epochs=1)
 ROUNDS = {  # name: recipes and seeds
-    "first": ([CYCLE, replace(CYCLE, name="cycle-rigid", elastic=0.0), replace(CYCLE, name="cycle-ema", ema=0.998),
-               replace(CYCLE, name="cycle-late", learning_rate=0.4, plain_epochs=5), replace(CYCLE, name="cycle-small-batch", batch_size=64, learning_rate=0.2)], [100, 101]),
+    "cycle": ([CYCLE, replace(CYCLE, name="cycle-rigid", elastic=0.0), replace(CYCLE, name="cycle-ema", ema=0.998)], [100, 101]),
+    "short": ([SHORT, replace(SHORT, name="short-muon", muon=0.03), replace(SHORT, name="short-muon-quicker", muon=0.06),
+               replace(SHORT, name="short-muon-elastic", muon=0.03, elastic=0.4), replace(SHORT, name="short-muon-64", muon=0.03, batch_size=64)], [100, 101, 102]),
+    "light": ([LIGHT, replace(LIGHT, name="light-elastic", elastic=0.4), replace(LIGHT, name="light-muon", muon=0.02),
+               replace(LIGHT, name="light-late", learning_rate=0.4, plain_epochs=5)], [100, 101, 102]),
 }
 
 

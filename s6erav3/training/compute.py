@@ -228,8 +228,8 @@ def _choose_memory_format(model, x, precision) -> str:
     with _leaving_no_trace(model): ratio = _ratio(lambda: step(torch.contiguous_format), lambda: step(torch.channels_last), n=5)
     return "channels_last" if ratio > 1.1 else "contiguous"
 
-# %% ../../nbs/03_compute.ipynb #9f64871e
-SHORT = 200_000  # digits; compiling takes about as long as it saves over these
+# %% ../../nbs/03_compute.ipynb #c5a38047
+SHORT = 150_000  # digits; over so many, compiling saves more than it takes, except for the first time of all
 
 def choose(
     compute: Compute,  # what was asked for
