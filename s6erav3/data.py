@@ -148,7 +148,7 @@ def notice(reason: str) -> str:
     rule = "*" * 100
     return "\n".join([rule, *(f"*  {line}" for line in lines), rule])
 
-# %% ../nbs/00_data.ipynb #1e873af1
+# %% ../nbs/00_data.ipynb #8638f6e2
 @dataclass(frozen=True)
 class Splits:
     "Digits to learn from, to choose by and to test on."
@@ -156,13 +156,14 @@ class Splits:
     valid: Digits | None  # None where nothing is held out
     test: Digits
     dataset: str  # "MNIST", or a name that says "not MNIST"
+    fold: int = 0  # which part is held out
 
-def split(digits: Digits, n_first: int) -> tuple[Digits, Digits]:
-    "`digits` shuffled by a fixed permutation and cut in two after `n_first`."
+def split(digits: Digits, n: int, fold=0) -> tuple[Digits, Digits]:
+    "Of `digits` shuffled by a fixed permutation the `n` from `fold * n` on, and all others."
     order = torch.from_numpy(np.random.RandomState(0).permutation(len(digits.labels)))
-    return digits.take(order[:n_first]), digits.take(order[n_first:])
+    return digits.take(order[fold * n:(fold + 1) * n]), digits.take(torch.cat([order[:fold * n], order[(fold + 1) * n:]]))
 
-# %% ../nbs/00_data.ipynb #d14a1aa2
+# %% ../nbs/00_data.ipynb #749d0e7b
 DATASETS = ("auto", "mnist", "digits")
 
 def _learn_and_test(dataset, data_dir, download) -> tuple[Digits, Digits, str]:
@@ -183,6 +184,7 @@ def load_splits(
     holdout=None,  # how many digits to hold out of those to learn from; None: 5,000 of MNIST, 250 of scikit-learn's
     limit=None,  # learn from the first `limit` digits only
     download=True,  # may MNIST be fetched from the network?
+    fold=0,  # which part to hold out: the first, the second, and so on
 ) -> Splits:
     "The three splits. `ValueError` for damaged files or impossible numbers, `OSError` where a data set cannot be had."
     if dataset not in DATASETS: raise ValueError(f"there is no data set {dataset!r}; choose one of {', '.join(DATASETS)}")
@@ -190,9 +192,10 @@ def load_splits(
     if holdout is None: holdout = 5_000 if name == "MNIST" else 250
     n = len(learn.labels) - holdout
     if holdout < 0 or n < 1: raise ValueError(f"cannot hold out {holdout:,} of {len(learn.labels):,} digits")
+    if fold < 0 or (fold + 1) * holdout > len(learn.labels): raise ValueError(f"there is no fold {fold} of {holdout:,} in {len(learn.labels):,} digits")
     if limit is not None and not 1 <= limit <= n: raise ValueError(f"cannot learn from the first {limit:,} of {n:,} digits")
-    valid, train = split(learn, holdout) if holdout else (None, learn)
-    return Splits(train.take(slice(limit)), valid, test, name)
+    valid, train = split(learn, holdout, fold) if holdout else (None, learn)
+    return Splits(train.take(slice(limit)), valid, test, name, fold)
 
 # %% ../nbs/00_data.ipynb #59e6925b
 def show_digits(

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SCHEDULES', 'LIMITS', 'WHOLE', 'RECIPES', 'SUCCESS', 'Recipe', 'get_scheduler', 'make_optimizer', 'make_batch',
            'train_epoch', 'log_probabilities', 'evaluate', 'fit', 'environment', 'run_recipe', 'write_record',
-           'read_record', 'plot_history', 'report_success', 'train_and_evaluate']
+           'read_record', 'recipe_of', 'plot_history', 'report_success', 'train_and_evaluate']
 
 # %% ../../nbs/03_training.ipynb #b3582f6c
 import json
@@ -45,10 +45,10 @@ def _check_recipe(recipe):
         if not low <= value < high: raise ValueError(f"{name} must be at least {low} and less than {high}, not {value}")
     if recipe.schedule not in SCHEDULES: raise ValueError(f"there is no schedule {recipe.schedule!r}; choose one of {', '.join(SCHEDULES)}")
 
-# %% ../../nbs/03_training.ipynb #ed98caa6
+# %% ../../nbs/03_training.ipynb #466887e9
 @dataclass(frozen=True)
-class Recipe:
-    "The numbers of a training run that are varied here. `ValueError` for one that cannot be."
+class _Numbers:
+    "What is varied here, with the published values."
     name: str
     epochs: int = 20  # passes over the digits to learn from
     batch_size: int = 128  # digits a step
@@ -67,6 +67,10 @@ class Recipe:
     dropout: float = 0.05  # probability that a channel is blanked
 
     def __post_init__(self): _check_recipe(self)
+
+# %% ../../nbs/03_training.ipynb #9491a86c
+class Recipe(_Numbers):
+    "The numbers of a training run that are varied here. `ValueError` for one that cannot be."
 
     @classmethod
     def original(cls) -> "Recipe":
@@ -270,7 +274,7 @@ def environment(device="cpu", compute=PLAIN) -> dict:
             "processor": torch.cuda.get_device_name(device) if "cuda" in str(device) else _processor(), "threads": torch.get_num_threads(),
             "processes": n_processes(), "compile": compute.compile == "on", "precision": compute.precision, "memory_format": compute.memory_format}
 
-# %% ../../nbs/03_training.ipynb #3410fff6
+# %% ../../nbs/03_training.ipynb #32568f7c
 def run_recipe(
     recipe: Recipe,  # all but the seed
     splits: Splits,  # digits to learn from, to watch and to test on
@@ -288,7 +292,7 @@ def run_recipe(
     if verbose and rank() == 0: print(f"Model Size: {get_model_size(model):.2f} MB\nTotal Parameters: {count_parameters(model)}", flush=True)
     history, compute = _fit(model, recipe, splits.train, splits.valid, seed, device, verbose, compute)
     record = {"recipe_name": recipe.name, "recipe": asdict(recipe), "seed": seed, "dataset": splits.dataset,
-              "train_size": len(splits.train.labels), "holdout": len(splits.valid.labels) if splits.valid else 0,
+              "train_size": len(splits.train.labels), "holdout": len(splits.valid.labels) if splits.valid else 0, "fold": splits.fold,
               "epochs": recipe.epochs, "history": history, **_test_result(model, splits.test if test and rank() == 0 else None),
               "parameters": count_parameters(model), "seconds": round(time.perf_counter() - start, 2), "environment": environment(device, compute)}
     return model, record
@@ -309,7 +313,7 @@ def write_record(record: dict, path):
     part.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     part.replace(path)
 
-# %% ../../nbs/03_training.ipynb #4a5d84b6
+# %% ../../nbs/03_training.ipynb #78b8cd8a
 def read_record(path) -> dict:
     "A record; `ValueError` if the file does not hold one."
     try: record = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -317,6 +321,11 @@ def read_record(path) -> dict:
     lacking = {"recipe_name", "recipe", "seed", "history", "test_accuracy"} - (record.keys() if isinstance(record, dict) else set())
     if lacking: raise ValueError(f"{path} is not a record: it lacks {', '.join(sorted(lacking))}")
     return record
+
+def recipe_of(record: dict) -> Recipe:
+    "The recipe of a record, with what was not varied then as it is by default. `ValueError` for one that today's package does not know."
+    try: return Recipe(**record["recipe"])
+    except TypeError as error: raise ValueError(f"a record of recipe {record['recipe_name']!r} names what this version does not know ({error})") from error
 
 # %% ../../nbs/03_training.ipynb #da3c74e9
 def plot_history(
