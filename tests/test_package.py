@@ -107,3 +107,10 @@ def lines_of_code(path: Path) -> int:
 
 def test_budget_of_lines():
     assert sum(map(lines_of_code, MODULES)) <= 2_000  # 1,500 for the network and its anatomy, its training and its explanation; 500 for making it fast and running it many times
+
+
+def test_nothing_large_is_tracked():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode: pytest.skip("this is not a git clone")
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert files and [path.name for path in files if path.is_file() and path.stat().st_size > 1_000_000] == []
