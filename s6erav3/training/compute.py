@@ -73,7 +73,7 @@ class _BatchNorm(nn.Module):
             self.num_batches_tracked.add_(1)
         return y
 
-# %% ../../nbs/03_compute.ipynb #ed25d883
+# %% ../../nbs/03_compute.ipynb #a71c9ecb
 class _MaxPoolFunction(torch.autograd.Function):
     "Max pooling in windows of `k`×`k` side by side; the first of equal maxima takes the gradient."
 
@@ -85,6 +85,7 @@ class _MaxPoolFunction(torch.autograd.Function):
             view = x[:, :, place // k::k, place % k::k]
             winner = torch.where(view > y, float(place), winner)
             y = torch.maximum(y, view)
+        y, winner = torch.cat([y, winner]).split(len(x))
         ctx.save_for_backward(winner)
         ctx.k = k
         return y
@@ -92,9 +93,10 @@ class _MaxPoolFunction(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         (winner,), k, (n, channels, height, width) = ctx.saved_tensors, ctx.k, grad.shape
-        parts = [torch.where(winner == float(place), grad, 0) for place in range(k * k)]
-        rows = [torch.stack(parts[k * i:k * (i + 1)], dim=4) for i in range(k)]
-        return torch.stack(rows, dim=3).reshape(n, channels, k * height, k * width), None
+        def each_window(t): return t.reshape(n, channels, height, 1, width, 1)
+        places = torch.arange(k * k, dtype=grad.dtype, device=grad.device).view(k, 1, k)
+        spread = torch.where(each_window(winner) == places, each_window(grad), 0)
+        return spread.reshape(n, channels, k * height, k * width), None
 
 # %% ../../nbs/03_compute.ipynb #4d1f6e8c
 class _MaxPool(nn.Module):
@@ -108,15 +110,28 @@ class _MaxPool(nn.Module):
         if any(size % self.k for size in x.shape[2:]): return F.max_pool2d(x, self.k)
         return _MaxPoolFunction.apply(x, self.k)
 
-# %% ../../nbs/03_compute.ipynb #79613cd4
+# %% ../../nbs/03_compute.ipynb #0033d3be
+class _OneChannelConv(nn.Module):
+    "Does what `layer`, a `nn.Conv2d` on a processor, does, but in float32 whatever the precision around it."
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        with torch.autocast("cpu", enabled=False): y = self.layer(x.float())
+        return y.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else y
+
+# %% ../../nbs/03_compute.ipynb #003fb996
 def _stand_in(layer):
     "What takes a layer's place in the twin, or None where it can stay."
+    if type(layer) is nn.Conv2d and layer.in_channels == 1: return _OneChannelConv(layer)
     if type(layer) is nn.BatchNorm2d and layer.affine and layer.track_running_stats and layer.momentum is not None: return _BatchNorm(layer)
     beside = type(layer) is nn.MaxPool2d and isinstance(layer.kernel_size, int) and layer.stride == layer.kernel_size
     if beside and not (layer.padding or layer.ceil_mode or layer.return_indices) and layer.dilation == 1: return _MaxPool(layer)
 
 def twin(module: nn.Module) -> nn.Module:
-    "A module with the parameters and buffers of `module`, in which batch normalisation and max pooling are put as compilers like them."
+    "A module with the parameters and buffers of `module`, in which convolution of one channel, batch normalisation and max pooling are put as compilers like them."
     if (other := _stand_in(module)) is not None: return other
     copy = module.__new__(type(module))
     copy.__dict__ = module.__dict__ | {"_modules": {name: child and twin(child) for name, child in module._modules.items()}}
