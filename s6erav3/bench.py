@@ -6,14 +6,14 @@
 __all__ = ['published_loop', 'example_loop', 'our_loop', 'several_processes', 'time_in_turn', 'bench', 'time_evaluation',
            'time_training']
 
-# %% ../nbs/07_speed.ipynb #05911726
+# %% ../nbs/07_speed.ipynb #21f9e95c
 import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import numpy as np
 import torch
@@ -79,22 +79,21 @@ def example_loop(model, digits, recipe, device="cpu"):
             optimizer.step()
     return train
 
-# %% ../nbs/07_speed.ipynb #e93e2a21
+# %% ../nbs/07_speed.ipynb #dd2bd6e6
 def our_loop(model, digits, recipe, device="cpu", compute=Compute()):
-    "`train_epoch`, computed as `compute` says."
+    "`train_epoch` on `n` batches at each call, computed as `compute` says."
     digits, generator = Digits(*(t.to(device) for t in digits)), torch.Generator(device).manual_seed(0)
     objective, compute = prepare(model.to(device), compute, normalize(digits.images[:recipe.batch_size // n_processes()]), SHORT)
     objective, optimizer = share(objective), make_optimizer(model, recipe)
     def train(n):
         few = digits.take(slice(n * recipe.batch_size))
         train_epoch(objective, optimizer, few, recipe, generator)
-        if device != "cpu": torch.cuda.synchronize()
     return train
 
-# %% ../nbs/07_speed.ipynb #ee96092e
-def _worker(number, of, meeting, pipe, digits, recipe, compute):
+# %% ../nbs/07_speed.ipynb #32d1649d
+def _worker(number, of, threads, meeting, pipe, digits, recipe, compute):
     "One of the processes that train together: train as many batches as the pipe says, until it says 0."
-    torch.set_num_threads(max(1, os.cpu_count() // 2))
+    torch.set_num_threads(threads)
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=number, world_size=of)
     train = our_loop(MNISTModel(dropout=recipe.dropout), digits, recipe, compute=compute)
     pipe.send("ready")
@@ -103,14 +102,14 @@ def _worker(number, of, meeting, pipe, digits, recipe, compute):
         pipe.send("done")
     dist.destroy_process_group()
 
-# %% ../nbs/07_speed.ipynb #3be91b7b
+# %% ../nbs/07_speed.ipynb #7546065c
 @contextmanager
 def several_processes(digits, recipe, of=2, compute=Compute()):
     "A loop like the others that trains in `of` processes, which end with the block."
-    context = mp.get_context("spawn")
+    context, threads = mp.get_context("spawn"), max(1, torch.get_num_threads() // 2)
     with tempfile.TemporaryDirectory() as folder:
         pipes, others = zip(*(context.Pipe() for _ in range(of)))
-        workers = [context.Process(target=_worker, args=(i, of, f"{folder}/meeting", others[i], digits, recipe, compute)) for i in range(of)]
+        workers = [context.Process(target=_worker, args=(i, of, threads, f"{folder}/meeting", others[i], digits, recipe, compute), daemon=True) for i in range(of)]
         for worker in workers: worker.start()
         for other in others: other.close()
         def train(n):
@@ -121,10 +120,12 @@ def several_processes(digits, recipe, of=2, compute=Compute()):
             yield train
         finally:
             for pipe, worker in zip(pipes, workers):
-                if worker.is_alive(): pipe.send(0)
-            for worker in workers: worker.join(30)
+                with suppress(BrokenPipeError): pipe.send(0)
+            for worker in workers:
+                worker.join(30)
+                worker.terminate()  # nothing, where it has ended
 
-# %% ../nbs/07_speed.ipynb #dc8207d6
+# %% ../nbs/07_speed.ipynb #4a9e5d64
 def time_in_turn(loops, n, rounds) -> dict[str, list[float]]:
     "Seconds a batch of each loop, `rounds` times `n` batches in turn, after a round that does not count."
     times = {name: [] for name in loops}
@@ -132,19 +133,21 @@ def time_in_turn(loops, n, rounds) -> dict[str, list[float]]:
         for name, train in loops.items():
             start = time.perf_counter()
             train(n)
+            if torch.cuda.is_available(): torch.cuda.synchronize()
             times[name].append((time.perf_counter() - start) / n)
     return {name: t[1:] for name, t in times.items()}
 
-# %% ../nbs/07_speed.ipynb #7b637ed0
+# %% ../nbs/07_speed.ipynb #224579e5
 def bench(
     splits: Splits,
     recipe=Recipe.original(),  # batch size, augmentation and optimiser
     batches=12,  # timed at once
     rounds=25,  # how often each loop has its turn
-    processes=False,  # time two processes too?
+    processes=False,  # time two processes, too? On a processor only
     device="cpu",
 ) -> list[dict]:
-    "Seconds an epoch of several training loops, timed in turn: `name`, `seconds_per_epoch` (median), `spread` (interquartile range), `ratio_to_published`."
+    "Seconds an epoch of several training loops, timed in turn: `name`, `seconds_per_epoch` (median), `spread` (interquartile range), `ratio_to_published` (how many times faster)."
+    if processes and device != "cpu": raise ValueError(f"two processes are timed on a processor, not on {device}; add --device cpu")
     digits, n_all = splits.train, math.ceil(len(splits.train.labels) / recipe.batch_size)
     n = min(batches, n_all)
     def made(loop, *args): return loop(MNISTModel(dropout=recipe.dropout), digits, recipe, device, *args)
@@ -158,18 +161,22 @@ def bench(
     return [{"name": name, "seconds_per_epoch": n_all * medians[name], "spread": n_all * float(np.subtract(*np.percentile(t, [75, 25]))),
              "ratio_to_published": medians["published loop"] / medians[name]} for name, t in times.items()]
 
-# %% ../nbs/07_speed.ipynb #03e35e13
+# %% ../nbs/07_speed.ipynb #45155bef
 def time_evaluation(splits) -> float:
     "Seconds to evaluate 10,000 digits, or as many as there are: the median of five."
     model = MNISTModel()
     def evaluate_all(n): evaluate(model, splits.test)
     return float(np.median(time_in_turn({"evaluation": evaluate_all}, n=1, rounds=5)["evaluation"]))
 
-def time_training(*args) -> tuple[float, float]:
-    "Seconds and peak memory in GB (1e9 bytes) of `s6erav3 train` with `args`, everything included. Not on Windows."
-    import resource
-    with tempfile.TemporaryDirectory() as folder:
+def time_training(recipe, published, *args) -> dict:
+    "A row as of `bench` for a whole `s6erav3 train` by the recipe called `recipe`, against `published` seconds an epoch. Not on Windows."
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
         start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", "s6erav3", "train", "--out", folder, *args], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if done.returncode: raise RuntimeError(f"the training failed: {done.stderr.strip()}")
-    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+        process = subprocess.Popen([sys.executable, "-m", "s6erav3", "train", "--recipe", recipe, "--out", folder, *args], stdout=subprocess.DEVNULL, stderr=said)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds, process.returncode = time.perf_counter() - start, os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        if process.returncode: raise RuntimeError(f"the training failed: {said.read().strip()}")
+    epochs, unit = Recipe.named(recipe).epochs, 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+    return {"name": f"s6erav3 train --recipe {recipe}, everything included", "seconds_per_epoch": seconds / epochs, "spread": None, "ratio_to_published": published * epochs / seconds,
+            "epochs": epochs, "seconds": seconds, "times_less_than_20_published": 20 * published / seconds, "peak_memory_gb": usage.ru_maxrss * unit / 1e9}

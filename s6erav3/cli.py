@@ -24,7 +24,7 @@ def s6erav3(debug: Annotated[bool, typer.Option("--debug", help="Show the full t
 
     Start with `s6erav3 train`, which fetches MNIST and trains, or with `s6erav3 predict FILE`, which uses the weights that come with the package."""
 
-# %% ../nbs/09_cli.ipynb #60eb83d8
+# %% ../nbs/09_cli.ipynb #18ffc26c
 DataDir = Annotated[Optional[Path], typer.Option(help="Folder that holds MNIST/raw. Default: $S6ERAV3_DATA, else data/ of the clone, else ./data.")]
 Dataset = Annotated[Literal["auto", "mnist", "digits"], typer.Option(help="mnist; digits (the small ones of scikit-learn, not MNIST); or auto: MNIST if it can be had, else digits, with a notice.")]
 Epochs = Annotated[Optional[int], typer.Option(min=1, help="Passes over the digits. Default: as the recipe says.")]
@@ -33,7 +33,7 @@ Limit = Annotated[Optional[int], typer.Option(min=1, help="Learn from the first 
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute. auto: on a GPU where PyTorch finds one.")]
 RecipeName = Literal["original"]
 Compile = Annotated[Literal["auto", "on", "off"], typer.Option(help="Compile the network. auto: where the run is long enough to pay for it.")]
-Precision = Annotated[Literal["auto", "float32", "bfloat16"], typer.Option(help="Of the convolutions. auto: whichever is faster here, in a long run.")]
+Precision = Annotated[Literal["auto", "float32", "bfloat16"], typer.Option(help="Of the numbers in the network. auto: whichever is faster here, in a long run.")]
 MemoryFormat = Annotated[Literal["auto", "contiguous", "channels_last"], typer.Option(help="Order of a batch's numbers in memory. auto: whichever is faster here, in a long run.")]
 Weights = Annotated[Optional[Path], typer.Option(help="A state_dict as saved by `s6erav3 train`. Default: the weights that come with the package.")]
 
@@ -220,7 +220,7 @@ def sweep(
     print(experiments.summarize(experiments.read_records(out, recipes, numbers)).to_string(float_format="%.2f"))
     if faults: raise RuntimeError(f"{len(faults)} of {len(recipes) * len(numbers)} runs failed ({'; '.join(f'{run}: {fault}' for run, fault in faults.items())}); the same call makes them again")
 
-# %% ../nbs/09_cli.ipynb #f7eaaf48
+# %% ../nbs/09_cli.ipynb #09e5b1eb
 @app.command()
 def bench(
     batches: Annotated[int, typer.Option(min=1, help="Batches timed at once.")] = 12,
@@ -240,12 +240,10 @@ def bench(
     if as_json: _writable(as_json.parent, [as_json.name], "--json")
     splits = load_splits(dataset, data_dir)
     rows = bench.bench(splits, batches=batches, rounds=rounds, processes=processes, device=_device(device))
-    print(pd.DataFrame(rows).to_string(index=False, float_format="%.2f"))
+    source = ["--dataset", "digits" if "not MNIST" in splits.dataset else "mnist", *(["--data-dir", str(data_dir)] if data_dir else [])]
+    if whole: rows.append(bench.time_training("original", rows[0]["seconds_per_epoch"], "--device", device, *source))
+    print(pd.DataFrame(rows).to_string(index=False, float_format="%.2f", na_rep=""))
     print(f"Evaluating {len(splits.test.labels):,} digits: {bench.time_evaluation(splits):.2f} s")
-    if whole:
-        seconds, memory = bench.time_training("--dataset", "digits" if "not MNIST" in splits.dataset else "mnist", *(["--data-dir", str(data_dir)] if data_dir else []))
-        share = 100 * seconds / (20 * rows[0]["seconds_per_epoch"])
-        print(f"20 epochs, everything included: {seconds:.0f} s, {share:.0f} % of the published loop's 20 epochs; peak memory {memory:.2f} GB")
     if as_json: as_json.write_text(json.dumps(rows, indent=1) + "\n")
 
 # %% ../nbs/09_cli.ipynb #5d4fcf4b
