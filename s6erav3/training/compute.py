@@ -110,31 +110,35 @@ class _MaxPool(nn.Module):
         if any(size % self.k for size in x.shape[2:]): return F.max_pool2d(x, self.k)
         return _MaxPoolFunction.apply(x, self.k)
 
-# %% ../../nbs/03_compute.ipynb #cd11890e
+# %% ../../nbs/03_compute.ipynb #cc040d8f
 class _InFloat32(nn.Module):
-    "Does what `layer`, on a processor, does, but in float32 whatever the precision around it; a convolution hands its output on in that precision."
+    "Does what `layer` does, but in float32 whatever the precision around it; a convolution hands its output on in that precision."
 
     def __init__(self, layer):
         super().__init__()
         self.layer = layer
 
     def forward(self, x):
-        with torch.autocast("cpu", enabled=False): y = self.layer(x.float())
-        return y.to(torch.get_autocast_dtype("cpu")) if x.ndim == 4 and torch.is_autocast_enabled("cpu") else y
+        device = x.device.type
+        with torch.autocast(device, enabled=False): y = self.layer(x.float())
+        return y.to(torch.get_autocast_dtype(device)) if x.ndim == 4 and torch.is_autocast_enabled(device) else y
 
-# %% ../../nbs/03_compute.ipynb #6df7eb3d
+# %% ../../nbs/03_compute.ipynb #84cfe888
 def _stand_in(layer):
     "What takes a layer's place in the twin, or None where it can stay."
-    if type(layer) is nn.Linear or type(layer) is nn.Conv2d and layer.in_channels == 1: return _InFloat32(layer)
+    if type(layer) is nn.Conv2d and layer.in_channels == 1: return _InFloat32(layer)
     if type(layer) is nn.BatchNorm2d and layer.affine and layer.track_running_stats and layer.momentum is not None: return _BatchNorm(layer)
     beside = type(layer) is nn.MaxPool2d and isinstance(layer.kernel_size, int) and layer.stride == layer.kernel_size
     if beside and not (layer.padding or layer.ceil_mode or layer.return_indices) and layer.dilation == 1: return _MaxPool(layer)
 
-def twin(module: nn.Module) -> nn.Module:
-    "A module with the parameters and buffers of `module`, put as compilers for processors like it."
-    if (other := _stand_in(module)) is not None: return other
+def twin(
+    module: nn.Module,
+    stand_in=_stand_in,  # from a layer to what takes its place, or None; by default, what compilers for processors like
+) -> nn.Module:
+    "A module with the parameters and buffers of `module`, but other layers in place of some."
+    if (other := stand_in(module)) is not None: return other
     copy = module.__new__(type(module))
-    copy.__dict__ = module.__dict__ | {"_modules": {name: child and twin(child) for name, child in module._modules.items()}}
+    copy.__dict__ = module.__dict__ | {"_modules": {name: child and twin(child, stand_in) for name, child in module._modules.items()}}
     return copy
 
 # %% ../../nbs/03_compute.ipynb #d5103255
@@ -262,13 +266,17 @@ def choose(
     own = compute.compile == "on" and x.device.type == "cpu"  # there the compiler takes channels_last inside anyway
     return replace(compute, memory_format="channels_last" if own else _choose_memory_format(model, x, compute.precision))
 
-# %% ../../nbs/03_compute.ipynb #3e3dbfab
+# %% ../../nbs/03_compute.ipynb #00fa6fb4
+def _exact_scores(layer):
+    "A linear layer, as the last one is, in float32; None for any other."
+    if type(layer) is nn.Linear: return _InFloat32(layer)
+
 class Objective(nn.Module):
     "A network and its loss: from a batch and its labels to the mean cross-entropy and the fraction that is right."
 
     def __init__(self, model, precision="float32"):
         super().__init__()
-        self.model, self.precision = model, precision
+        self.model, self.precision = model if precision == "float32" else twin(model, _exact_scores), precision
 
     def forward(self, x, labels):
         with autocast(x.device, self.precision): output = self.model(x)
