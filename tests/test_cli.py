@@ -35,8 +35,15 @@ def refused(capsys, *args) -> tuple[int, str]:
     return status, error
 
 
+def test_train_is_by_the_best_recipe_unless_told_otherwise(capsys):
+    status, out, _ = call(capsys, "train", "--dataset", "digits", "--epochs", 2, "--limit", 128, "--holdout", 0)
+    record = json.loads(Path("record.json").read_text())
+    assert status == 0 and "First a teacher of 59,350 parameters" in out and "Validation" not in out
+    assert record["recipe_name"] == "best" and record["holdout"] == 0 and len(record["teacher"]["history"]) == 1
+
+
 def test_train_writes_three_files(capsys):
-    status, out, _ = call(capsys, "train", "--dataset", "digits", "--epochs", 2, "--limit", 256, "--seed", 3, "--threads", 1, "--out", "a/b")
+    status, out, _ = call(capsys, "train", "--recipe", "original", "--dataset", "digits", "--epochs", 2, "--limit", 256, "--seed", 3, "--threads", 1, "--out", "a/b")
     assert status == 0 and sorted(p.name for p in Path("a/b").iterdir()) == ["curves.png", "mnist_model.pth", "record.json"]
     lines = [line for line in out.splitlines() if not line.startswith("*")]
     assert lines[:2] == ["Model Size: 0.03 MB", "Total Parameters: 6926"]
@@ -49,7 +56,7 @@ def test_train_writes_three_files(capsys):
 
 
 def test_same_seed_same_weights(capsys):
-    for out in "ab": assert call(capsys, "train", "--dataset", "digits", "--epochs", 1, "--limit", 128, "--device", "cpu", "--out", out)[0] == 0
+    for out in "ab": assert call(capsys, "train", "--recipe", "fast", "--dataset", "digits", "--epochs", 1, "--limit", 128, "--device", "cpu", "--out", out)[0] == 0
     first, second = (torch.load(f"{out}/mnist_model.pth", weights_only=True) for out in "ab")
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -92,7 +99,7 @@ def test_summaries_that_cannot_be(capsys, args, status, message):
     (["train", "--recipe", "secret"], "'--recipe'"),
     (["train", "--dataset", "emnist"], "'--dataset'"),
     (["train", "--device", "tpu"], "'--device'"),
-    (["train", "--holdout", "0", "--dataset", "digits"], "holdout"),
+    (["train", "--recipe", "original", "--holdout", "0", "--dataset", "digits"], "holdout"),
     (["train", "--colour"], "--colour"),
     (["dance"], "'dance'"),
     (["predict"], "FILE"),

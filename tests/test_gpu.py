@@ -1,4 +1,6 @@
 "What holds on an NVIDIA GPU, where there is one: nothing waits inside an epoch, and compiled training learns as plain training does."
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import optim
@@ -6,7 +8,7 @@ from torch import optim
 from s6erav3.data import Digits, load_splits, normalize
 from s6erav3.models.model import MNISTModel
 from s6erav3.training.compute import SHORT, Compute, prepare
-from s6erav3.training.train import Recipe, fit, train_epoch
+from s6erav3.training.train import Recipe, fit, run_recipe, train_epoch
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU here")
 RECIPE = Recipe("test", epochs=3, batch_size=64, schedule="one_cycle", scale=0.1, elastic=0.5, ema=0.9)
@@ -29,6 +31,12 @@ def test_nothing_waits_inside_an_epoch(compute):
             train_epoch(objective, optimizer, digits, RECIPE, generator, [forbid_waiting])
     finally: torch.cuda.set_sync_debug_mode("default")
     assert next(steps) == -(-len(digits.labels) // RECIPE.batch_size)
+
+
+def test_a_teacher_is_asked_there_too():
+    recipe = replace(RECIPE, teacher=2)
+    model, record = run_recipe(recipe, load_splits("digits"), device="cuda", verbose=False, compute=Compute("on", "bfloat16", "channels_last"))
+    assert record["teacher"]["history"][-1]["validation_accuracy"] > 60 and record["history"][-1]["validation_accuracy"] > 60
 
 
 def test_compiled_training_learns_too():

@@ -90,6 +90,25 @@ def test_each_process_turns_its_digits_in_its_own_way(tmp_path):
     assert first.shape == second.shape and not torch.equal(first, second)
 
 
+def _taught(_):
+    "The weights of a network after an epoch, the numbers of the teacher that it was taught by, and the teacher's loss."
+    small = load_splits("digits", limit=64)
+    recipe = train.Recipe("taught", epochs=1, batch_size=8, schedule="constant", teacher=2)
+    teacher, record = train.train_teacher(recipe, small, verbose=False)
+    real, shared = train.share, []
+    train.share = lambda objective: shared.append(real(objective)) or shared[-1]
+    torch.manual_seed(0)
+    model = MNISTModel()
+    train.fit(model, recipe, small.train, teacher=teacher, verbose=False)
+    return [model.fc.weight.detach(), *shared[0].module.teacher.state_dict().values()], record["history"][0]["train_loss"]
+
+
+def test_processes_share_one_teacher(tmp_path):
+    first, second = _in_processes(_taught, tmp_path, None)
+    for a, b in zip(first[0], second[0], strict=True): assert torch.equal(a, b)
+    assert len(first[0]) > 20 and first[1] == second[1]
+
+
 def _torchrun(*args, **options):
     env = {**os.environ, "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={N_PROCESSES}", "-m", "s6erav3", *map(str, args)]
@@ -97,7 +116,7 @@ def _torchrun(*args, **options):
 
 
 def test_torchrun_writes_and_prints_once(tmp_path):
-    out, error = (process := _torchrun("train", "--dataset", "digits", "--epochs", 1, "--limit", 256, "--out", tmp_path)).communicate(timeout=120)
+    out, error = (process := _torchrun("train", "--recipe", "original", "--dataset", "digits", "--epochs", 1, "--limit", 256, "--out", tmp_path)).communicate(timeout=120)
     assert process.returncode == 0, error
     assert out.count("Training Accuracy") == out.count("Written to") == out.count("Total Parameters") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"mnist_model.pth", "record.json", "curves.png"}
@@ -111,7 +130,7 @@ def test_a_batch_that_cannot_be_shared_is_refused_in_one_line(tmp_path):
 
 
 def test_a_killed_worker_ends_the_run(tmp_path):
-    process = _torchrun("train", "--dataset", "digits", "--epochs", 10_000, "--out", tmp_path, start_new_session=True)
+    process = _torchrun("train", "--recipe", "original", "--dataset", "digits", "--epochs", 10_000, "--out", tmp_path, start_new_session=True)
     try:
         while "Epoch [1/" not in process.stdout.readline(): assert process.poll() is None, process.stderr.read()
         workers = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()

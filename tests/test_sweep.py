@@ -68,7 +68,7 @@ def call(capsys, *args):
 
 
 def test_the_command(tmp_path, capsys):
-    args = ("sweep", "--dataset", "digits", "--limit", 128, "--epochs", 1, "--seeds", "0,2-3", "--out", tmp_path, "--jobs", 1, "--no-test")
+    args = ("sweep", "--recipe", "original", "--dataset", "digits", "--limit", 128, "--epochs", 1, "--seeds", "0,2-3", "--out", tmp_path, "--jobs", 1, "--no-test")
     status, out, error = call(capsys, *args)
     assert status == 0, error
     assert times(tmp_path).keys() == {"original-seed0", "original-seed2", "original-seed3"} and "original" in out.splitlines()[-1]
@@ -81,10 +81,10 @@ def test_the_command(tmp_path, capsys):
     (["--scheduler", "tcp://127.0.0.1:9"], "no Dask scheduler answers at tcp://127.0.0.1:9"),
     (["--scheduler", "nonsense://x"], "no Dask scheduler answers at nonsense://x"),
     (["--seeds", "3-1"], "--seeds"), (["--seeds", ""], "--seeds"), (["--seeds", "a"], "--seeds"),
-    (["--recipe", "secret"], "there is no recipe 'secret'"), (["--jobs", "0"], "--jobs"), (["--holdout", "0"], "watches held-out digits"),
+    (["--recipe", "secret"], "there is no recipe 'secret'"), (["--jobs", "0"], "--jobs"), (["--recipe", "original", "--holdout", "0"], "watches held-out digits"),
 ])
 def test_what_cannot_be_done_is_one_line(tmp_path, capsys, args, says):
-    status, _, error = call(capsys, "sweep", "--dataset", "digits", "--limit", 128, "--epochs", 1, "--out", tmp_path, *args)
+    status, _, error = call(capsys, "sweep", "--recipe", "fast", "--dataset", "digits", "--limit", 128, "--epochs", 1, "--out", tmp_path, *args)
     assert status in (1, 2) and says in error and error.startswith("Error: ") and error.count("\n") == 1
 
 
@@ -105,3 +105,13 @@ def test_bench_writes_its_table(tmp_path, capsys):
         status, _, error = call(capsys, "bench", "--dataset", "digits", "--json", place)
         assert status == 1 and error.startswith("Error: cannot write into ") and "--json" in error and error.count("\n") == 1
     assert call(capsys, "bench", "--batches", 0)[0] == 2
+
+
+def test_each_seed_may_have_its_own_digits(tmp_path):
+    def digits_of(seed): return load_splits("digits", holdout=100, limit=128, fold=seed)
+    assert experiments.sweep([QUICK], [0, 1], digits_of, tmp_path, jobs=1) == {}
+    assert [read_record(tmp_path / f"quick-seed{seed}" / "record.json")["fold"] for seed in (0, 1)] == [0, 1]
+    before = times(tmp_path)
+    assert experiments.sweep([QUICK], [0, 1], digits_of, tmp_path, jobs=1) == {} and times(tmp_path) == before
+    with pytest.raises(ValueError, match="other digits"): experiments.sweep([QUICK], [0], lambda seed: digits_of(1), tmp_path)
+    with pytest.raises(ValueError, match="other digits"): experiments.sweep([QUICK], [0], load_splits("digits", holdout=90, limit=128), tmp_path)

@@ -6,7 +6,7 @@
 __all__ = ['CHOICES', 'PLAIN', 'SHORT', 'twin', 'n_processes', 'rank', 'processes', 'of_rank_0', 'rank_0_first', 'deal', 'share',
            'Compute', 'autocast', 'choose', 'Objective', 'prepare']
 
-# %% ../../nbs/03_compute.ipynb #b8944f17
+# %% ../../nbs/03_compute.ipynb #f3c7da10
 import io
 import logging
 import math
@@ -21,6 +21,8 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import nn
+
+from .teacher import distillation_loss
 
 # %% ../../nbs/03_compute.ipynb #55b64563
 def _channel_sum(t): return t.sum((2, 3)).sum(0)  # of each image, then of all
@@ -123,7 +125,7 @@ class _InFloat32(nn.Module):
         with torch.autocast(device, enabled=False): y = self.layer(x.float())
         return y.to(torch.get_autocast_dtype(device)) if x.ndim == 4 and torch.is_autocast_enabled(device) else y
 
-# %% ../../nbs/03_compute.ipynb #84cfe888
+# %% ../../nbs/03_compute.ipynb #6db695ef
 def _stand_in(layer):
     "What takes a layer's place in the twin, or None where it can stay."
     if type(layer) is nn.Conv2d and layer.in_channels == 1: return _InFloat32(layer)
@@ -136,7 +138,7 @@ def twin(
     stand_in=_stand_in,  # from a layer to what takes its place, or None; by default, what compilers for processors like
 ) -> nn.Module:
     "A module with the parameters and buffers of `module`, but other layers in place of some."
-    if (other := stand_in(module)) is not None: return other
+    if (other := stand_in(module)) is not None: return other.train(module.training)
     copy = module.__new__(type(module))
     copy.__dict__ = module.__dict__ | {"_modules": {name: child and twin(child, stand_in) for name, child in module._modules.items()}}
     return copy
@@ -266,22 +268,32 @@ def choose(
     own = compute.compile == "on" and x.device.type == "cpu"  # there the compiler takes channels_last inside anyway
     return replace(compute, memory_format="channels_last" if own else _choose_memory_format(model, x, compute.precision))
 
-# %% ../../nbs/03_compute.ipynb #00fa6fb4
+# %% ../../nbs/03_compute.ipynb #b320e00d
 def _exact_scores(layer):
     "A linear layer, as the last one is, in float32; None for any other."
     if type(layer) is nn.Linear: return _InFloat32(layer)
 
 class Objective(nn.Module):
-    "A network and its loss: from a batch and its labels to the mean cross-entropy and the fraction that is right."
+    "A network and its loss: from a batch and its labels to the mean cross-entropy, or with a teacher the `distillation_loss`, and the fraction that is right."
 
-    def __init__(self, model, precision="float32"):
+    def __init__(self, model, precision="float32", teacher=None):
         super().__init__()
-        self.model, self.precision = model if precision == "float32" else twin(model, _exact_scores), precision
+        self.model, self.teacher = (net if net is None or precision == "float32" else twin(net, _exact_scores) for net in (model, teacher))
+        self.precision = precision
+
+    def train(self, mode=True):
+        "Into training mode, all but the teacher."
+        super().train(mode)
+        if self.teacher is not None: self.teacher.eval()
+        return self
 
     def forward(self, x, labels):
-        with autocast(x.device, self.precision): output = self.model(x)
-        output = output.float()
-        return F.cross_entropy(output, labels), (output.detach().argmax(dim=1) == labels).float().mean()
+        with autocast(x.device, self.precision): scores = self.model(x)
+        scores = scores.float()
+        right = (scores.detach().argmax(dim=1) == labels).float().mean()
+        if self.teacher is None: return F.cross_entropy(scores, labels), right
+        with torch.no_grad(), autocast(x.device, self.precision): wanted = self.teacher(x)
+        return distillation_loss(scores, wanted.float(), labels), right
 
 # %% ../../nbs/03_compute.ipynb #db40040e
 class _Compiled(nn.Module):
@@ -295,18 +307,19 @@ class _Compiled(nn.Module):
 
     def forward(self, x, labels): return (self.compiled if x.shape == self.shape else self.objective)(x, labels)
 
-# %% ../../nbs/03_compute.ipynb #b07a4a97
+# %% ../../nbs/03_compute.ipynb #99bc89a6
 def prepare(
     model,  # on its device; afterwards in the memory format chosen
     compute: Compute,  # what was asked for
     x,  # a full batch for it
     n_digits,  # that the whole run will be shown
+    teacher=None,  # a network whose answers are to be learnt, on the same device; afterwards in the same memory format
 ) -> tuple[nn.Module, Compute]:
     "The `Objective` of `model`, compiled where that is chosen, and how it computes."
     model.train()
     compute = of_rank_0(choose(compute, model, x, n_digits))
-    model.to(memory_format=torch.channels_last if compute.memory_format == "channels_last" else torch.contiguous_format)
-    objective = Objective(model, compute.precision)
+    for network in filter(None, (model, teacher)): network.to(memory_format=torch.channels_last if compute.memory_format == "channels_last" else torch.contiguous_format)
+    objective = Objective(model, compute.precision, teacher).train()
     if compute.compile == "off": return objective, compute
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns that there is no CUDA, which a processor does not need
     try:
