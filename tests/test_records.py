@@ -85,7 +85,7 @@ def test_recorded_recipe_is_todays(name):
 
 @pytest.mark.parametrize("shipped", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_run_is_the_median_of_the_recorded(shipped):
-    def kind(run): return run["recipe"], run["holdout"], run["test_accuracy"] is None, run["environment"]["compile"]
+    def kind(run): return recipe_of(run), run["holdout"], run["test_accuracy"] is None, run["environment"]["compile"]
     record = read(shipped)
     runs = sorted((run for run in map(read, RESULTS) if kind(run) == kind(record)), key=lambda run: (merit(run), run["seed"]))
     assert record == runs[(len(runs) - 1) // 2]
