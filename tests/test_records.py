@@ -8,11 +8,14 @@ import pytest
 import torch
 
 from s6erav3.data import load_splits
-from s6erav3.models.model import load_pretrained
+from s6erav3.models.model import MNISTModel, load_pretrained
+from s6erav3.training.compute import Objective, autocast
+from s6erav3.training.teacher import distillation_loss
 from s6erav3.training.train import RECIPES, Recipe, evaluate, log_probabilities, recipe_of
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
+import lessons  # noqa: E402
 from ship import merit  # noqa: E402
 
 RUNS = sorted((ROOT / "results").glob("*.json"))
@@ -74,6 +77,26 @@ def test_bench_says_what_it_has_to():
     assert rows[0]["name"] == "published loop" and rows[0]["ratio_to_published"] == 1 and len(rows) == 8
     for row in rows: assert abs(row["ratio_to_published"] * row["seconds_per_epoch"] - rows[0]["seconds_per_epoch"]) < 1e-6
     assert all(row["spread"] >= 0 for row in rows[:6]) and [row["epochs"] for row in rows[6:]] == [Recipe.original().epochs, Recipe.fast().epochs]
+
+
+def test_every_lesson_that_the_tool_gives_is_recorded():
+    rows = read(lessons.RECORDS)
+    wanted = [(name, fold, pupil, epoch) for name, this in lessons.ROUNDS.items() for fold in this.folds for pupil in this.pupils for epoch in (5, 10, 15, 20)]
+    found = [(row["round"], row["fold"], lessons.Pupil(**{key: row[key] for key in vars(lessons.Pupil())}), row["epoch"]) for row in rows]
+    assert len(found) == len(wanted) == len(set(found)) and set(found) == set(wanted)
+    for row in rows:
+        this, hits = lessons.ROUNDS[row["round"]], row["validation_accuracy"] / 100 * lessons.HOLDOUT
+        assert (row["teacher"], row["batch_size"]) == (this.teacher, this.batch_size) and abs(hits - round(hits)) < 1e-6 and row["validation_loss"] > 0
+
+
+def test_a_lesson_is_the_loss_of_the_package():
+    torch.manual_seed(0)
+    model, x, labels, wanted = MNISTModel(dropout=0), torch.randn(16, 1, 28, 28), torch.arange(16) % 10, torch.randn(16, 10).log_softmax(1)
+    loss = lessons.Lesson(model, lessons.Pupil())(x, labels, wanted)
+    with autocast("cpu", "bfloat16"): scores = Objective(model, "bfloat16").model(x).float()
+    assert torch.allclose(loss, distillation_loss(scores, wanted, labels), rtol=1e-4)
+    right = lessons.corrected(wanted, labels)
+    assert (right.argmax(1) == labels).all() and torch.equal(right.sort(1).values, wanted.sort(1).values)
 
 
 @pytest.mark.parametrize("name", RECIPES)
