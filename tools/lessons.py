@@ -65,7 +65,7 @@ ROUNDS = {
     "teacher": Round((Pupil(weight=1.0), Pupil(temperature=4.0, weight=1.0), Pupil(), Pupil(temperature=4.0, weight=1.0, learning_rate=0.1)), folds=(0,), teacher="wider, global average"),
     "late": Round((Pupil(), Pupil(late=0.3), Pupil(late=0.5), Pupil(plain_epochs=1)), folds=(0,)),
     "turned": Round((Pupil(), Pupil(seed=10), Pupil(normalised=True), Pupil(normalised=True, muon=0.008)), folds=(1,), teacher="no plain epochs"),
-    "turned, normalised": Round((Pupil(normalised=True, muon=0.03), Pupil(normalised=True, muon=0.014), Pupil(normalised=True, seed=10), Pupil(normalised=True, learning_rate=0.1)), folds=(1,), teacher="no plain epochs"),
+    "turned-normalised": Round((Pupil(normalised=True, muon=0.03), Pupil(normalised=True, muon=0.014), Pupil(normalised=True, seed=10), Pupil(normalised=True, learning_rate=0.1)), folds=(1,), teacher="no plain epochs"),
     "normalised": Round((Pupil(normalised=True), Pupil(normalised=True, muon=0.03), Pupil(normalised=True, muon=0.014), Pupil(normalised=True, weight=0.0)), folds=(0,)),
     "corrected": Round((Pupil(corrected=True), Pupil(weight=0.5), Pupil(strength=0.5), Pupil(corrected=True, strength=0.5)), folds=(0,)),
     "64": Round((Pupil(learning_rate=0.2), Pupil(learning_rate=0.2, muon=0.014), Pupil(learning_rate=0.2, muon=0.03)), folds=(1,), batch_size=64),
