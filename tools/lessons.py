@@ -3,7 +3,8 @@
 Of the 60,000 digits a fold of 20,000 is held out. A teacher learns from the others; then all pupils of a round do, in step: they
 see the same batches, turned and bent in the same way, and the same answers of the teacher. So two pupils of a fold differ in
 nothing but what is said of them, and the teacher is trained and asked once. The test digits are never looked at. The rows, one for
-each pupil and every fifth epoch, go to results/teacher/lessons.json; started again, it makes only what is missing there.
+each pupil and every fifth epoch, go to results/teacher/lessons.json; started again, it makes only what is missing there. The rows that
+are there now were made while this file was being written: made again, they differ as two seeds do.
 """
 import json
 import math
@@ -132,13 +133,16 @@ class Learner:
         return result
 
 
-def trained_teacher(name, fold, splits) -> MNISTModel:
+def digits_of(fold): return load_splits("mnist", fold=fold, holdout=HOLDOUT)
+
+
+def trained_teacher(name, fold) -> MNISTModel:
     "The teacher of a fold, in evaluation mode; trained where there is none yet."
     channels, pool, plain_epochs = TEACHERS[name]
     torch.manual_seed(fold)
     model, path = MNISTModel(channels, 0.0, pool), RUNS / f"{name}-{fold}.pth"
     if path.is_file(): return load_weights(model, path).eval()
-    fit(model, replace(LEARNS, epochs=LEARNS.epochs // 2, plain_epochs=plain_epochs), splits.train, seed=fold, verbose=False)
+    fit(model, replace(LEARNS, epochs=LEARNS.epochs // 2, plain_epochs=plain_epochs), digits_of(fold).train, seed=fold, verbose=False)
     save_weights(model, path)
     return model.eval()
 
@@ -146,10 +150,10 @@ def trained_teacher(name, fold, splits) -> MNISTModel:
 def rows_of(name, fold) -> list[dict]:
     "Give the lessons of a round in one fold; what became of its pupils."
     torch.set_num_threads(1)
-    this, splits = ROUNDS[name], load_splits("mnist", fold=fold, holdout=HOLDOUT)
+    this, splits = ROUNDS[name], digits_of(fold)
     images, labels = splits.train
     recipe, generator = replace(LEARNS, batch_size=this.batch_size), torch.Generator().manual_seed(fold)
-    teacher = Objective(trained_teacher(this.teacher, fold, splits).to(memory_format=torch.channels_last), "bfloat16").model.eval()
+    teacher = Objective(trained_teacher(this.teacher, fold).to(memory_format=torch.channels_last), "bfloat16").model.eval()
     asked = torch.compile(teacher, dynamic=False)
     learners = [Learner(pupil, recipe, fold, math.ceil(len(labels) / this.batch_size), this.batch_size) for pupil in this.pupils]
     rows = []
@@ -177,6 +181,7 @@ def main(names) -> int:
     rows = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else []
     RUNS.mkdir(parents=True, exist_ok=True)
     missing = [(name, fold) for name in names or ROUNDS for fold in ROUNDS[name].folds if not any((row["round"], row["fold"]) == (name, fold) for row in rows)]
+    Parallel(n_jobs=-1)(delayed(trained_teacher)(*one) for one in dict.fromkeys((ROUNDS[name].teacher, fold) for name, fold in missing))
     for made in Parallel(n_jobs=-1, return_as="generator")(delayed(rows_of)(*one) for one in missing):
         rows += made
         part = RECORDS.with_suffix(".json.part")
