@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['app', 'DataDir', 'Dataset', 'Epochs', 'Holdout', 'Limit', 'Device', 'RecipeName', 'Compile', 'Precision',
-           'MemoryFormat', 'Weights', 'OUTPUTS', 'INTERRUPTED', 's6erav3', 'train', 'evaluate', 'predict', 'summary',
-           'sweep', 'bench', 'data', 'main']
+           'MemoryFormat', 'Weights', 'Trained', 'OUTPUTS', 'INTERRUPTED', 's6erav3', 'train', 'evaluate', 'predict',
+           'summary', 'sweep', 'bench', 'data', 'main']
 
 # %% ../nbs/09_cli.ipynb #5d74453c
 import sys
@@ -31,16 +31,20 @@ Epochs = Annotated[Optional[int], typer.Option(min=1, help="Passes over the digi
 Holdout = Annotated[Optional[int], typer.Option(min=0, help="Digits to hold out of those to learn from. Default: 5,000 of MNIST.")]
 Limit = Annotated[Optional[int], typer.Option(min=1, help="Learn from the first so many digits only.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute. auto: on a GPU where PyTorch finds one.")]
-RecipeName = Literal["original", "best", "fast"]
+RecipeName = Literal["original", "best", "fast", "smallest_994", "smallest_99"]
 Compile = Annotated[Literal["auto", "on", "off"], typer.Option(help="Compile the network. auto: where the run is long enough to pay for it.")]
 Precision = Annotated[Literal["auto", "float32", "bfloat16"], typer.Option(help="Of the numbers in the network. auto: whichever is faster here, in a long run.")]
 MemoryFormat = Annotated[Literal["auto", "contiguous", "channels_last"], typer.Option(help="Order of a batch's numbers in memory. auto: whichever is faster here, in a long run.")]
-Weights = Annotated[Optional[Path], typer.Option(help="A state_dict as saved by `s6erav3 train`. Default: the weights that come with the package.")]
+Weights = Annotated[Optional[Path], typer.Option(help="A state_dict as saved by `s6erav3 train`. Default: those that come with the package.")]
+Trained = Annotated[RecipeName, typer.Option("--recipe", help="The recipe that the weights were trained by; it says how wide the network is.")]
 
-def _model(weights):
-    "The network with the weights of a file, or with those that ship."
+def _model(weights, recipe):
+    "The network of a recipe with the weights of a file, or with those that ship."
     from s6erav3.models.model import MNISTModel, load_pretrained, load_weights
-    return load_pretrained() if weights is None else load_weights(MNISTModel(), weights).eval()
+    from s6erav3.training.train import Recipe
+    if weights is None: return load_pretrained(recipe)
+    trained = Recipe.named(recipe)
+    return load_weights(MNISTModel(trained.channels, pool=trained.pool, norm=trained.norm), weights).eval()
 
 # %% ../nbs/09_cli.ipynb #73404d3e
 OUTPUTS = ("mnist_model.pth", "record.json", "curves.png")
@@ -67,7 +71,7 @@ def _writable(folder: Path, names, option="--out") -> Path:
 @app.command()
 def train(
     epochs: Epochs = None,
-    recipe: Annotated[RecipeName, typer.Option(help="All the other numbers of the run. best: the most accurate; fast: four epochs; original: as s6erav3 was published.")] = "best",
+    recipe: Annotated[RecipeName, typer.Option(help="All the other numbers of the run. best: the most accurate; fast: four epochs; original: as s6erav3 was published; smallest_994, smallest_99: the smallest networks that pass 99.4 and 99.0 %.")] = "best",
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Decides the first weights, the order, the augmentation and the dropout.")] = 0,
     data_dir: DataDir = None,
     dataset: Dataset = "auto",
@@ -97,13 +101,17 @@ def train(
 # %% ../nbs/09_cli.ipynb #6c481060
 def _recipe(name: str, epochs, holdout):
     "The recipe called `name`, with its epochs changed if asked for; a wrong call where it cannot be trained by."
-    import os
-    from dataclasses import replace
     from s6erav3.training.train import Recipe
     try: recipe = Recipe.named(name)
     except ValueError as error: raise typer.BadParameter(str(error)) from None
+    return _adapted(recipe, epochs, holdout)
+
+def _adapted(recipe, epochs, holdout):
+    "`recipe` with its epochs changed if asked for; a wrong call where it cannot be trained by."
+    import os
+    from dataclasses import replace
     if epochs: recipe = replace(recipe, epochs=epochs)
-    if holdout == 0 and recipe.schedule == "plateau": raise typer.BadParameter(f"recipe {name} watches held-out digits; leave --holdout 0 out, or take another recipe")
+    if holdout == 0 and recipe.schedule == "plateau": raise typer.BadParameter(f"recipe {recipe.name} watches held-out digits; leave --holdout 0 out, or take another recipe")
     if recipe.batch_size % (n := int(os.environ.get("WORLD_SIZE", 1))):
         if os.environ.get("RANK") != "0": raise typer.Exit(2)  # one process says it for all
         raise typer.BadParameter(f"{n} processes cannot share a batch of {recipe.batch_size} evenly; start a number that divides it")
@@ -135,11 +143,11 @@ def _write_run(model, record: dict, out: Path):
 
 # %% ../nbs/09_cli.ipynb #0d0e3a22
 @app.command()
-def evaluate(weights: Weights = None, data_dir: DataDir = None, dataset: Dataset = "auto"):
+def evaluate(weights: Weights = None, recipe: Trained = "best", data_dir: DataDir = None, dataset: Dataset = "auto"):
     "Measure weights on the test digits: accuracy with its interval, and the pairs most often confused."
     from s6erav3.data import load_splits
     from s6erav3.evaluation.metrics import most_confused, predict_digits
-    model = _model(weights)
+    model = _model(weights, recipe)
     splits = load_splits(dataset, data_dir)
     found = predict_digits(model, splits.test)
     _report_test(int(found.correct.sum()), len(found.labels), splits.dataset)
@@ -150,12 +158,13 @@ def evaluate(weights: Weights = None, data_dir: DataDir = None, dataset: Dataset
 def predict(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures of one digit each, at least 28×28 pixels.")],
     weights: Weights = None,
+    recipe: Trained = "best",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects and nothing else.")] = False,
 ):
     "Read the digit in each picture."
     import json
     from s6erav3 import your_digit
-    table = your_digit.predict(files, _model(weights))
+    table = your_digit.predict(files, _model(weights, recipe))
     if as_json: print(json.dumps(table.to_dict("records"), indent=1))
     else: print(table.to_string(index=False, formatters={"probability": "{:.3f}".format}))
 
@@ -197,26 +206,30 @@ def _seeds(text: str) -> list[int]:
 # %% ../nbs/09_cli.ipynb #16a5ab2c
 @app.command()
 def sweep(
-    recipe: Annotated[list[str], typer.Option(help="A recipe to run; may be given several times.")] = ["best"],
+    recipe: Annotated[list[str], typer.Option(help="A recipe to run; `ladder` or `frontier` for all of theirs, or one of them, like ladder-norm or frontier-533; may be given several times.")] = ["best"],
     seeds: Annotated[str, typer.Option(help="Seeds to run each recipe with, like 0-4 or 0,3,7.")] = "0-4",
     epochs: Epochs = None,
     data_dir: DataDir = None,
     dataset: Dataset = "auto",
     holdout: Holdout = None,
+    folds: Annotated[bool, typer.Option("--folds", help="Hold out other digits with each seed: with seed 0 the first so many, with seed 1 the next, and so on.")] = False,
     limit: Limit = None,
     out: Annotated[Path, typer.Option(help="Folder that gets a folder for each run, with its weights and its record.")] = Path("runs"),
     jobs: Annotated[Optional[int], typer.Option(min=1, help="Runs side by side. Default: one for each processor core.")] = None,
     scheduler: Annotated[Optional[str], typer.Option(help="Address of a Dask scheduler, like tcp://10.0.0.1:8786, whose workers make the runs.")] = None,
     test: Annotated[bool, typer.Option(help="Look at the test digits? Never in runs that are made in order to choose.")] = True,
+    snapshots: Annotated[bool, typer.Option("--snapshots", help="Keep the weights after each epoch, too, in half precision, in epochs.pth.")] = False,
     compile: Compile = "auto", precision: Precision = "auto", memory_format: MemoryFormat = "auto",
 ):
     "Make many runs, each recipe with each seed. Started again, it makes only those that are missing."
     from s6erav3 import experiments
     from s6erav3.data import load_splits
     from s6erav3.training.compute import Compute
-    recipes, numbers = [_recipe(name, epochs, holdout) for name in dict.fromkeys(recipe)], _seeds(seeds)
-    splits = load_splits(dataset, data_dir, holdout, limit)
-    faults = experiments.sweep(recipes, numbers, splits, _writable(out, ()), jobs, scheduler, test, Compute(compile, precision, memory_format))
+    try: named = [one for name in dict.fromkeys(recipe) for one in experiments.recipes_named(name)]
+    except ValueError as error: raise typer.BadParameter(str(error)) from None
+    recipes, numbers = [_adapted(one, epochs, holdout) for one in dict.fromkeys(named)], _seeds(seeds)
+    def digits_of(seed): return load_splits(dataset, data_dir, holdout, limit, fold=seed)
+    faults = experiments.sweep(recipes, numbers, digits_of if folds else digits_of(0), _writable(out, ()), jobs, scheduler, test, Compute(compile, precision, memory_format), snapshots)
     print(experiments.summarize(experiments.read_records(out, recipes, numbers)).to_string(float_format="%.2f"))
     if faults: raise RuntimeError(f"{len(faults)} of {len(recipes) * len(numbers)} runs failed ({'; '.join(f'{run}: {fault}' for run, fault in faults.items())}); the same call makes them again")
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from s6erav3.data import load_splits
+from s6erav3.experiments import recipes_named
 from s6erav3.models.model import MNISTModel, load_pretrained
 from s6erav3.training.compute import Objective, autocast
 from s6erav3.training.teacher import distillation_loss
@@ -41,7 +42,7 @@ def test_record_is_consistent(path):
         assert row.keys() == ROW and 0 <= row["train_accuracy"] <= 100 and row["train_loss"] > 0
         assert (row["validation_accuracy"] is None) == (record["holdout"] == 0)
     assert record["dataset"] == "MNIST" and record["train_size"] + record["holdout"] == 60_000
-    assert (record["test_accuracy"] is None) == bool({"search", "speed", "held_out.json"} & set(path.parts))
+    assert (record["test_accuracy"] is None) == bool({"search", "speed", "ladder", "frontier", "held_out.json"} & set(path.parts))
     teacher = record.get("teacher")
     assert bool(teacher) == bool(recipe_of(record).teacher)
     assert sum(row["seconds"] for row in record["history"] + (teacher["history"] if teacher else [])) <= record["seconds"]
@@ -70,6 +71,17 @@ def test_fast_and_plain_runs_differ_in_nothing_else():
     for seed in fast:
         assert recipe_of(fast[seed]) == recipe_of(plain[seed]) and fast[seed]["train_size"] == plain[seed]["train_size"]
         assert fast[seed]["environment"]["compile"] and not plain[seed]["environment"]["compile"]
+
+
+@pytest.mark.parametrize("name", ["ladder", "frontier"])
+def test_every_rung_and_every_point_has_five_runs_judged_by_other_digits(name):
+    runs = {path.stem: read(path) for path in (ROOT / "results" / name).glob("*.json")}
+    assert runs.keys() == {f"{recipe.name}-seed{seed}" for recipe in recipes_named(name) for seed in range(5)}
+    for recipe in recipes_named(name):
+        for seed in range(5):
+            record = runs[f"{recipe.name}-seed{seed}"]
+            assert recipe_of(record) == recipe and (record["holdout"], record["fold"]) == (10_000, seed)
+    assert len({json.dumps({key: value for key, value in record["environment"].items() if key != "processor"}) for record in runs.values()}) == 1
 
 
 def test_bench_says_what_it_has_to():

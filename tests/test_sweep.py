@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from distributed import LocalCluster
 
 from s6erav3 import experiments
@@ -12,6 +13,9 @@ from s6erav3.cli import main
 from s6erav3.data import load_splits
 from s6erav3.models.model import MNISTModel, load_weights
 from s6erav3.training.train import Recipe, read_record
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
+import collect  # noqa: E402
 
 QUICK = Recipe("quick", epochs=1, schedule="one_cycle")
 
@@ -81,7 +85,7 @@ def test_the_command(tmp_path, capsys):
     (["--scheduler", "tcp://127.0.0.1:9"], "no Dask scheduler answers at tcp://127.0.0.1:9"),
     (["--scheduler", "nonsense://x"], "no Dask scheduler answers at nonsense://x"),
     (["--seeds", "3-1"], "--seeds"), (["--seeds", ""], "--seeds"), (["--seeds", "a"], "--seeds"),
-    (["--recipe", "secret"], "there is no recipe 'secret'"), (["--jobs", "0"], "--jobs"), (["--recipe", "original", "--holdout", "0"], "watches held-out digits"),
+    (["--recipe", "secret"], "there is no recipe 'secret'"), (["--recipe", "ladder-floor"], "there is no recipe 'ladder-floor'"), (["--recipe", "ladder", "--holdout", "0"], "ladder-plateau watches held-out digits"), (["--jobs", "0"], "--jobs"), (["--recipe", "original", "--holdout", "0"], "watches held-out digits"),
 ])
 def test_what_cannot_be_done_is_one_line(tmp_path, capsys, args, says):
     status, _, error = call(capsys, "sweep", "--recipe", "fast", "--dataset", "digits", "--limit", 128, "--epochs", 1, "--out", tmp_path, *args)
@@ -115,3 +119,35 @@ def test_each_seed_may_have_its_own_digits(tmp_path):
     assert experiments.sweep([QUICK], [0, 1], digits_of, tmp_path, jobs=1) == {} and times(tmp_path) == before
     with pytest.raises(ValueError, match="other digits"): experiments.sweep([QUICK], [0], lambda seed: digits_of(1), tmp_path)
     with pytest.raises(ValueError, match="other digits"): experiments.sweep([QUICK], [0], load_splits("digits", holdout=90, limit=128), tmp_path)
+
+
+def test_each_seed_holds_out_other_digits_by_command(tmp_path, capsys):
+    args = ("sweep", "--recipe", "ladder-cycle", "--dataset", "digits", "--epochs", 1, "--holdout", 250, "--out", tmp_path, "--jobs", 1, "--no-test", "--folds", "--seeds")
+    status, _, error = call(capsys, *args, "0-1")
+    assert status == 0, error
+    records = [read_record(tmp_path / f"ladder-cycle-seed{seed}" / "record.json") for seed in (0, 1)]
+    assert [record["fold"] for record in records] == [0, 1] and records[0]["recipe"]["schedule"] == "one_cycle"
+    status, _, error = call(capsys, *args, "99")
+    assert status == 1 and "there is no fold 99" in error and error.count("\n") == 1
+
+
+def test_snapshots_are_the_weights_after_each_epoch_and_change_nothing(splits, tmp_path):
+    two = replace(QUICK, epochs=2)
+    assert experiments.sweep([two], [0], splits, tmp_path / "with", jobs=1, snapshots=True) == {}
+    assert experiments.sweep([two], [0], splits, tmp_path / "without", jobs=1) == {}
+    weights = [load_weights(MNISTModel(), tmp_path / name / "quick-seed0" / "mnist_model.pth").state_dict() for name in ("with", "without")]
+    assert all(torch.equal(a, b) for a, b in zip(*(w.values() for w in weights)))
+    first, last = torch.load(tmp_path / "with" / "quick-seed0" / "epochs.pth", weights_only=True)
+    assert all(torch.equal(last[name], t.to(last[name].dtype)) for name, t in weights[0].items()) and not torch.equal(first["fc.weight"], last["fc.weight"])
+    assert not (tmp_path / "without" / "quick-seed0" / "epochs.pth").exists()
+
+
+def test_records_are_collected(splits, tmp_path, capsys):
+    assert experiments.sweep([QUICK], [0, 1], splits, tmp_path / "runs", jobs=1) == {}
+    assert collect.main([str(tmp_path / "runs"), str(tmp_path / "results")]) == 0
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {"quick-seed0.json", "quick-seed1.json"}
+    capsys.readouterr()
+    for args, status in (([], 2), ([str(tmp_path / "nowhere"), str(tmp_path / "results")], 1)):
+        assert collect.main(args) == status
+        error = capsys.readouterr().err
+        assert error.startswith("Error: ") and error.count("\n") == 1

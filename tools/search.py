@@ -2,15 +2,16 @@
 
 Each run learns from some of the 60,000 digits and is judged by the others, which are held out; the test digits are never looked at.
 The first rounds hold out the same 5,000, which cannot tell apart what differs by less than 0.1 points. The round "four" holds out
-20,000, another third with every seed, so that the runs of a recipe together are judged by all 60,000. "chosen" watches what was chosen.
+20,000, another third with every seed, so that the runs of a recipe together are judged by all 60,000. "narrow" looks for the smallest
+networks, with 10,000 held out, others with each seed. "chosen" watches what was chosen.
 What a teacher is worth, and what it should be like, is for tools/lessons.py.
 The records go to results/search; started again, it makes only what is missing.
 """
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+from collect import collect
 from s6erav3.data import load_splits
 from s6erav3.experiments import read_records, summarize, sweep
 from s6erav3.training.train import Recipe
@@ -24,6 +25,8 @@ RIGID = replace(CYCLE, name="cycle-rigid", elastic=0.0)
 LATE = replace(CYCLE, name="cycle-late", learning_rate=0.4, plain_epochs=5)
 ELASTIC = replace(LIGHT, name="light-elastic", elastic=0.4)
 FOUR = replace(Recipe.fast(), name="four-all")
+NARROW = {1594: (4, 5, 4, 6, 7, 9), 1860: (4, 6, 4, 6, 8, 10)}  # channels by number of parameters
+NARROW_994 = {3441: (6, 8, 6, 8, 11, 14), 3991: (6, 9, 6, 9, 12, 15), 5156: (7, 10, 7, 10, 14, 17)}
 ROUNDS = {  # name: recipes, for each seed the fold that is held out, and how many digits that is (None: 5,000)
     "cycle": ([CYCLE, RIGID, replace(CYCLE, name="cycle-ema", ema=0.998)], {100: 0, 101: 0}, None),
     "cycle-others": ([LATE, replace(CYCLE, name="cycle-small-batch", batch_size=64, learning_rate=0.2)], {100: 0}, None),
@@ -37,6 +40,8 @@ ROUNDS = {  # name: recipes, for each seed the fold that is held out, and how ma
                  replace(SHORT, name="short-half-muon-four", muon=0.03, epochs=4, **HALF), replace(SHORT, name="short-half-muon-64-four", muon=0.03, batch_size=64, epochs=4, **HALF)],
                 {100: 0, 101: 0, 102: 0}, None),
     "four": ([FOUR, replace(FOUR, name="four-half", rotation=4.0, scale=0.04, translate=0.03, shear=2.5, elastic=0.35), replace(FOUR, name="four-sgd", muon=0.0)], {110: 0, 111: 1, 112: 2}, 20_000),
+    "narrow": ([replace(recipe, name=f"narrow-{n}", channels=channels) for recipe, sizes in ((Recipe.smallest_99(), NARROW), (Recipe.smallest_994(), NARROW_994)) for n, channels in sizes.items()],
+               {120: 0, 121: 1}, 10_000),
     "chosen": ([Recipe.best(), Recipe.fast()], {20: 0, 21: 0}, None),
 }
 
@@ -47,14 +52,13 @@ def main() -> int:
         print(f"Error: there is no round {', '.join(sorted(unknown))}; choose among {', '.join(ROUNDS)}", file=sys.stderr)
         return 2
     runs, results, status = ROOT / "runs" / "search", ROOT / "results" / "search", 0
-    results.mkdir(exist_ok=True)
     for name in names:
         recipes, folds, holdout = ROUNDS[name]
         def digits_of(seed): return load_splits("mnist", fold=folds[seed], holdout=holdout)
         faults = sweep(recipes, folds, digits_of, runs, test=False)
         for run, fault in faults.items(): print(f"{run}: {fault}", file=sys.stderr)
         status = status or bool(faults)
-        for record in runs.glob("*/record.json"): shutil.copy(record, results / f"{record.parent.name}.json")
+        collect(runs, results)
         print(name, summarize(read_records(runs, recipes, folds)).iloc[:, :3].round(3), sep="\n")
     return status
 
