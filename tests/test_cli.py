@@ -10,6 +10,7 @@ from PIL import Image
 
 from s6erav3.cli import main
 from s6erav3.models.model import MNISTModel, load_weights, save_weights
+from s6erav3.training.train import RECIPES
 
 
 @pytest.fixture(autouse=True)
@@ -159,3 +160,21 @@ def test_pictures_that_are_none(capsys):
 def test_debug_shows_the_traceback():
     with pytest.raises(FileNotFoundError): main(["--debug", "predict", "missing.png"])
     with pytest.raises(FileNotFoundError): main(["predict", "missing.png", "--debug"])
+
+
+def test_networks_of_another_width(capsys, folder):
+    assert call(capsys, "train", "--recipe", "smallest_99", "--dataset", "digits", "--epochs", 1, "--limit", 128, "--threads", 1)[0] == 0
+    assert json.loads(Path("record.json").read_text())["parameters"] < 6_926
+    status, out, error = call(capsys, "evaluate", "--recipe", "smallest_99", "--weights", "mnist_model.pth", "--dataset", "digits")
+    assert status == 0 and out.count("Test Accuracy") == 1, error
+    Image.fromarray(np.full((40, 40), 255, np.uint8)).save("blank.png")
+    for args in (["evaluate", "--dataset", "digits"], ["predict", "blank.png"]):
+        status, error = refused(capsys, *args, "--weights", "mnist_model.pth")
+        assert status == 1 and "is for another network" in error and "another recipe?" in error
+        assert refused(capsys, *args, "--recipe", "secret")[0] == 2
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_shipped_weights_of_every_recipe_can_be_measured(capsys, recipe):
+    status, out, error = call(capsys, "evaluate", "--recipe", recipe, "--dataset", "digits")
+    assert status == 0 and "Test Accuracy" in out, error

@@ -106,7 +106,7 @@ def lines_of_code(path: Path) -> int:
 
 
 def test_budget_of_lines():
-    assert sum(map(lines_of_code, MODULES)) <= 2_100  # 1,500 for the network and its anatomy, its training and its explanation; 500 for making it fast and running it many times; 100 for a teacher
+    assert sum(map(lines_of_code, MODULES)) <= 2_150  # 1,500 for the network and its anatomy, its training and its explanation; 500 for making it fast and running it many times; 100 for a teacher; 50 for the ladder and the frontier
 
 
 def test_nothing_large_is_tracked():

@@ -25,8 +25,8 @@ RIGID = replace(CYCLE, name="cycle-rigid", elastic=0.0)
 LATE = replace(CYCLE, name="cycle-late", learning_rate=0.4, plain_epochs=5)
 ELASTIC = replace(LIGHT, name="light-elastic", elastic=0.4)
 FOUR = replace(Recipe.fast(), name="four-all")
-NARROW = {1594: (4, 5, 4, 6, 7, 9), 1860: (4, 6, 4, 6, 8, 10)}  # channels by number of parameters
-NARROW_994 = {3441: (6, 8, 6, 8, 11, 14), 3991: (6, 9, 6, 9, 12, 15), 5156: (7, 10, 7, 10, 14, 17)}
+NARROW = {1860: (4, 6, 4, 6, 8, 10), 2264: (4, 7, 4, 7, 9, 11)}  # channels by number of parameters
+NARROW_994 = {3991: (6, 9, 6, 9, 12, 15), 5156: (7, 10, 7, 10, 14, 17)}
 ROUNDS = {  # name: recipes, for each seed the fold that is held out, and how many digits that is (None: 5,000)
     "cycle": ([CYCLE, RIGID, replace(CYCLE, name="cycle-ema", ema=0.998)], {100: 0, 101: 0}, None),
     "cycle-others": ([LATE, replace(CYCLE, name="cycle-small-batch", batch_size=64, learning_rate=0.2)], {100: 0}, None),

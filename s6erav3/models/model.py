@@ -112,7 +112,7 @@ def load_weights(model: nn.Module, path) -> nn.Module:
         raise ValueError(f"{path} is for another network: {odd[0]} is only in the {'network' if odd[0] in own else 'file'}")
     for name in own:
         found, wanted = ((tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in (state[name], own[name]))
-        if found != wanted: raise ValueError(f"{path} is for another network: {name} is {found} there and {wanted} here")
+        if found != wanted: raise ValueError(f"{path} is for another network: {name} is {found} there and {wanted} here; was it trained by another recipe?")
     model.load_state_dict(state)
     return model
 
