@@ -14,6 +14,7 @@ from pathlib import Path
 from collect import collect
 from s6erav3.data import load_splits
 from s6erav3.experiments import read_records, summarize, sweep
+from s6erav3.models.model import MNISTModel, count_parameters
 from s6erav3.training.train import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,8 +26,11 @@ RIGID = replace(CYCLE, name="cycle-rigid", elastic=0.0)
 LATE = replace(CYCLE, name="cycle-late", learning_rate=0.4, plain_epochs=5)
 ELASTIC = replace(LIGHT, name="light-elastic", elastic=0.4)
 FOUR = replace(Recipe.fast(), name="four-all")
-NARROW = {1860: (4, 6, 4, 6, 8, 10), 2264: (4, 7, 4, 7, 9, 11)}  # channels by number of parameters
-NARROW_994 = {3991: (6, 9, 6, 9, 12, 15), 5156: (7, 10, 7, 10, 14, 17)}
+
+
+def narrow(recipe, *sizes): return [replace(recipe, name=f"narrow-{count_parameters(MNISTModel(channels))}", channels=channels) for channels in sizes]
+
+
 ROUNDS = {  # name: recipes, for each seed the fold that is held out, and how many digits that is (None: 5,000)
     "cycle": ([CYCLE, RIGID, replace(CYCLE, name="cycle-ema", ema=0.998)], {100: 0, 101: 0}, None),
     "cycle-others": ([LATE, replace(CYCLE, name="cycle-small-batch", batch_size=64, learning_rate=0.2)], {100: 0}, None),
@@ -40,8 +44,8 @@ ROUNDS = {  # name: recipes, for each seed the fold that is held out, and how ma
                  replace(SHORT, name="short-half-muon-four", muon=0.03, epochs=4, **HALF), replace(SHORT, name="short-half-muon-64-four", muon=0.03, batch_size=64, epochs=4, **HALF)],
                 {100: 0, 101: 0, 102: 0}, None),
     "four": ([FOUR, replace(FOUR, name="four-half", rotation=4.0, scale=0.04, translate=0.03, shear=2.5, elastic=0.35), replace(FOUR, name="four-sgd", muon=0.0)], {110: 0, 111: 1, 112: 2}, 20_000),
-    "narrow": ([replace(recipe, name=f"narrow-{n}", channels=channels) for recipe, sizes in ((Recipe.smallest_99(), NARROW), (Recipe.smallest_994(), NARROW_994)) for n, channels in sizes.items()],
-               {120: 0, 121: 1}, 10_000),
+    "narrow": (narrow(Recipe.smallest_99(), (4, 5, 4, 6, 7, 9), (4, 6, 4, 6, 8, 10)) + narrow(Recipe.smallest_994(), (6, 8, 6, 8, 11, 14), (6, 9, 6, 9, 12, 15)), {120: 0, 121: 1}, 10_000),
+    "narrow-others": (narrow(Recipe.smallest_99(), (3, 5, None, 5, 6, 9), (4, 7, 4, 7, 9, 11)) + narrow(Recipe.smallest_994(), (5, 8, 5, 8, 10, 12), (7, 10, 7, 10, 14, 17)), {120: 0}, 10_000),
     "chosen": ([Recipe.best(), Recipe.fast()], {20: 0, 21: 0}, None),
 }
 

@@ -104,7 +104,7 @@ class Recipe(_Numbers):
     @classmethod
     def smallest_99(cls) -> "Recipe":
         "For the narrowest network that passes 99.0 %."
-        return replace(cls.smallest_994(), name="smallest_99", rotation=4.0, scale=0.04, translate=0.03, shear=2.5, elastic=0.35, channels=(4, 6, 4, 6, 8, 10))
+        return replace(cls.smallest_994(), name="smallest_99", rotation=4.0, scale=0.04, translate=0.03, shear=2.5, elastic=0.35, channels=(4, 5, 4, 6, 7, 9))
 
     @classmethod
     def named(cls, name: str) -> "Recipe":
