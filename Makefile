@@ -1,4 +1,4 @@
-# train · test · lab · data · bench · notebooks: each sets itself up.
+# train · test · test-browser · lab · data · bench · notebooks: each sets itself up.
 #   make train EPOCHS=1                       a quick look
 #   make train ARGS='--seed 1 --out run'      any option of `s6erav3 train`
 #   make lab ARGS='--no-browser'              any option of JupyterLab
@@ -11,14 +11,19 @@ ARGS ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
+BROWSER := .venv/.browser
+CHROMIUM = $(shell for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$name && break; done)
 
-.PHONY: train test lab data bench notebooks
+.PHONY: train test test-browser lab data bench notebooks
 
 train: $(READY)
 	@$(BIN)/s6erav3 train $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
 
 test: $(READY)
 	@$(BIN)/python tools/check.py
+
+test-browser: $(BROWSER)
+	@$(BIN)/python -m pytest -q -rs tests/test_browser.py
 
 lab: $(READY)
 	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/nbs/index.ipynb $(ARGS)
@@ -45,3 +50,10 @@ $(READY): settings.ini setup.py constraints.txt
 	else \
 	  echo "Error: the project is not installed yet, and pip cannot fetch what it needs ($$(grep -m 1 -i error .venv/probe.log)); connect to the internet, or name a folder of wheels with PIP_ARGS" >&2; exit 1; \
 	fi
+
+$(BROWSER): $(READY)
+	@test -n "$(CHROMIUM)" || { echo "Installing Chromium with apt-get" && sudo=$$(test "$$(id -u)" = 0 || echo sudo) \
+	  && $$sudo apt-get update -q && $$sudo apt-get install -y -q chromium; } \
+	  || { echo "Error: there is no Chromium, and apt-get cannot install it; install Chromium or Chrome by hand" >&2; exit 1; }
+	@$(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt -e '.[browser]' && touch $@ \
+	  || { echo "Error: the installation failed (see above); mend that and run make again" >&2; exit 1; }

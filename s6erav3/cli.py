@@ -156,17 +156,33 @@ def evaluate(weights: Weights = None, recipe: Trained = "best", data_dir: DataDi
 # %% ../nbs/09_cli.ipynb #502a2d47
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures of one digit each, at least 28×28 pixels.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures of digits, at least 12×12 pixels; several digits in one picture are read from left to right.")],
     weights: Weights = None,
     recipe: Trained = "best",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects and nothing else.")] = False,
+    show: Annotated[Optional[Path], typer.Option(metavar="OUT.png", help="Draw how the first twelve digits were found and read, into this file.")] = None,
 ):
-    "Read the digit in each picture."
+    """Read the digits in each picture. A picture that cannot be read is named, the others are read all the same, and the exit status is 1.
+
+    `sure` is true where the probability is at least 0.95 and the digit is not so wide that it may be two that touch."""
     import json
     from s6erav3 import your_digit
-    table = your_digit.predict(files, _model(weights, recipe))
+    if show: _writable(show.parent, [show.name], "--show")
+    model, faults = _model(weights, recipe), []
+    table = your_digit.predict(files, model, on_error=faults.append)
+    if show and len(table): _save_figure(your_digit.plot_reading(table["file"].unique(), model), show)
     if as_json: print(json.dumps(table.to_dict("records"), indent=1))
-    else: print(table.to_string(index=False, formatters={"probability": "{:.3f}".format}))
+    elif len(table): print(table.to_string(index=False, formatters={"probability": "{:.3f}".format}))
+    for error in faults[:-1]: print(f"Error: {_one_line(error)}", file=sys.stderr)
+    if faults: raise faults[-1]
+
+def _save_figure(figure, path: Path):
+    "Save a figure, all of it or nothing; a wrong call where no such format can be written."
+    kinds = figure.canvas.get_supported_filetypes()
+    if path.suffix[1:].lower() not in kinds: raise typer.BadParameter(f"--show cannot write {path.name}; let its name end in .png or .pdf")
+    part = path.with_name(f".{path.name}.part{path.suffix}")
+    figure.savefig(part, dpi=120)
+    part.replace(path)
 
 # %% ../nbs/09_cli.ipynb #e0676021
 @app.command()

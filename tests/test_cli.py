@@ -67,7 +67,7 @@ def test_predict_prints_json_and_nothing_else(capsys):
     status, out, error = call(capsys, "predict", "one.png", "one.png", "--json")
     found = json.loads(out)
     assert status == 0 and error == "" and len(found) == 2
-    assert found[0].keys() == {"file", "digit", "probability", "runner_up", "sure"}
+    assert found[0].keys() == {"file", "position", "digit", "probability", "runner_up", "sure"}
     assert found[0]["digit"] == 1 and isinstance(found[0]["sure"], bool)
 
 
@@ -151,10 +151,26 @@ def test_pictures_that_are_none(capsys):
     Path("empty.png").touch()
     Image.new("L", (64, 64), 255).save("white.png")
     Image.new("L", (64, 64), 0).save("black.png")
-    Image.new("L", (27, 64), 0).save("narrow.png")
-    for file, message in (("text.png", "not a picture"), ("empty.png", "not a picture"), ("white.png", "one colour"), ("black.png", "one colour"),
-                          ("narrow.png", "27×64"), ("missing.png", "there is no file"), (".", "is a folder")):
+    Image.new("L", (11, 64), 0).save("narrow.png")
+    for file, message in (("text.png", "not a picture"), ("empty.png", "is empty"), ("white.png", "no ink"), ("black.png", "no ink"),
+                          ("narrow.png", "11×64"), ("missing.png", "there is no file"), (".", "is a folder")):
         assert message in refused(capsys, "predict", file, "--json")[1]
+
+
+def test_pictures_that_can_be_read_are_read_beside_others_that_cannot(capsys):
+    Path("poem.png").write_text("not a picture")
+    Image.fromarray(np.pad(np.full((20, 4), 255, dtype=np.uint8), ((4, 4), (12, 12)))).save("one.png")
+    status, out, error = call(capsys, "predict", "poem.png", "one.png", "missing.png", ".", "--json", "--show", "steps.png")
+    assert status == 1 and [row["digit"] for row in json.loads(out)] == [1]
+    assert [line.split(" ")[0] for line in error.splitlines()] == ["Error:"] * 3 and "poem.png is not a picture" in error and "missing.png" in error
+    assert Image.open("steps.png").width > 500 and not list(Path().glob(".*part*"))
+
+
+@pytest.mark.parametrize("show, status", [("steps.doc", 2), ("no/such/../steps", 2), ("one.png/steps.png", 1)])
+def test_figures_that_cannot_be_written(capsys, show, status):
+    Image.fromarray(np.pad(np.full((20, 4), 255, dtype=np.uint8), ((4, 4), (12, 12)))).save("one.png")
+    found, _, error = call(capsys, "predict", "one.png", "--show", show)
+    assert found == status and error.startswith("Error: ") and error.count("\n") == 1 and "--show" in error
 
 
 def test_debug_shows_the_traceback():

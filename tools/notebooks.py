@@ -21,6 +21,7 @@ from s6erav3.data import find_data_dir, load_mnist
 ROOT = Path(__file__).resolve().parent.parent
 DEADLINE = 600  # seconds for one notebook
 SKIPPED = {"slow"}
+WIDGET = "application/vnd.jupyter.widget-view+json"
 ERRORS_ONLY = "--IPKernelApp.log_level=40"  # the kernel's own log; it warns of TCP at every start, though it listens on this machine only
 
 
@@ -41,9 +42,11 @@ class Client(NotebookClient):
 def run(path: Path):
     "Run the notebook at `path` and write it back."
     notebook = nbformat.read(path, as_version=4)
-    client = Client(notebook, timeout=DEADLINE, kernel_name="python3", record_timing=False, coalesce_streams=True,
+    client = Client(notebook, timeout=DEADLINE, kernel_name="python3", record_timing=False, coalesce_streams=True, store_widget_state=False,
                     resources={"metadata": {"path": str(path.parent)}}, extra_arguments=[ERRORS_ONLY])
     asyncio.run(asyncio.wait_for(client.async_execute(), DEADLINE))
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []): output.get("data", {}).pop(WIDGET, None)  # lives in a kernel; what stands beside it is kept
     nbformat.write(notebook, path)
     nbdev_clean(path)
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Predictions', 'predict_digits', 'accuracy_interval', 'per_class', 'plot_confusion', 'most_confused',
-           'plot_calibration']
+           'plot_calibration', 'expected_calibration_error', 'brier_score', 'with_temperature', 'fit_temperature']
 
 # %% ../../nbs/04_evaluation.ipynb #3d2599f7
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from ..training.train import log_probabilities
 
@@ -100,3 +101,31 @@ def plot_calibration(
     ax.set(xlabel="confidence (%)", ylabel="accuracy (%)", title="Where it is less sure, it is less often right")
     ax.legend()
     return ax
+
+# %% ../../nbs/04_evaluation.ipynb #54f90570
+def expected_calibration_error(predictions: Predictions, n_bins=15) -> float:
+    "Distance of confidence from accuracy in points of per cent, averaged over `n_bins` bins of equally many digits (Naeini et al. 2015)."
+    order = np.argsort(predictions.confidence, kind="stable")
+    gap = (predictions.correct - predictions.confidence)[order]
+    return 100 * sum(abs(part.sum()) for part in np.array_split(gap, n_bins)) / len(gap)
+
+# %% ../../nbs/04_evaluation.ipynb #88de987a
+def brier_score(predictions: Predictions) -> float:
+    "Mean squared distance of the probabilities from the truth, from 0 (sure and right) to 2 (sure and wrong) (Brier 1950)."
+    truth = np.eye(predictions.probabilities.shape[1])[predictions.labels]
+    return float(((predictions.probabilities - truth) ** 2).sum(axis=1).mean())
+
+# %% ../../nbs/04_evaluation.ipynb #ec31b88a
+def with_temperature(predictions: Predictions, temperature) -> Predictions:
+    "The same predictions with logits divided by `temperature` (Guo et al. 2017); `ValueError` unless it is above 0."
+    if not temperature > 0: raise ValueError(f"the temperature must be above 0, not {temperature}")
+    p = predictions.probabilities
+    powers = (p / p.max(axis=1, keepdims=True)) ** (1 / temperature)
+    return Predictions(predictions.labels, powers / powers.sum(axis=1, keepdims=True))
+
+# %% ../../nbs/04_evaluation.ipynb #203b1480
+def fit_temperature(predictions: Predictions) -> float:
+    "The temperature, from 0.05 to 20, at which the negative log-likelihood of the labels is least."
+    classes = np.arange(predictions.probabilities.shape[1])
+    def loss(log_temperature): return log_loss(predictions.labels, with_temperature(predictions, np.exp(log_temperature)).probabilities, labels=classes)
+    return float(np.exp(minimize_scalar(loss, bounds=np.log([0.05, 20]), method="bounded").x))
