@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['app', 'DataDir', 'Dataset', 'Epochs', 'Holdout', 'Limit', 'Device', 'RecipeName', 'Compile', 'Precision',
-           'MemoryFormat', 'Weights', 'Trained', 'OUTPUTS', 'INTERRUPTED', 's6erav3', 'train', 'evaluate', 'predict',
-           'summary', 'sweep', 'bench', 'data', 'main']
+           'MemoryFormat', 'Weights', 'Trained', 'OUTPUTS', 'CHECKPOINT', 'INTERRUPTED', 's6erav3', 'train', 'evaluate',
+           'predict', 'summary', 'sweep', 'bench', 'data', 'main']
 
 # %% ../nbs/09_cli.ipynb #5d74453c
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, Optional
@@ -48,6 +49,7 @@ def _model(weights, recipe):
 
 # %% ../nbs/09_cli.ipynb #73404d3e
 OUTPUTS = ("mnist_model.pth", "record.json", "curves.png")
+CHECKPOINT = "checkpoint.pth"
 
 def _device(name: str) -> str:
     "The device called `auto`, `cpu` or `cuda`, if there is one."
@@ -78,6 +80,7 @@ def train(
     holdout: Holdout = None,
     out: Annotated[Path, typer.Option(help="Folder for mnist_model.pth, record.json and curves.png.")] = Path("."),
     device: Device = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch of the same run in --out; from the beginning if there is none.")] = False,
     threads: Annotated[Optional[int], typer.Option(min=1, max=1024, help="Processor threads to use. Default: all.")] = None,
     limit: Limit = None,
     compile: Compile = "auto", precision: Precision = "auto", memory_format: MemoryFormat = "auto",
@@ -85,14 +88,25 @@ def train(
     "Train the network and write its weights, its record and its curves. Started by `torchrun --nproc-per-node 2 -m s6erav3 train`, two processes share each batch."
     import torch
     from s6erav3.data import load_splits
-    from s6erav3.training.compute import Compute, processes, rank, rank_0_first
-    from s6erav3.training.train import report_success, run_recipe
-    chosen = _recipe(recipe, epochs, holdout)
+    from s6erav3.training.compute import Compute, processes, rank_0_first
+    chosen, compute = _recipe(recipe, epochs, holdout), Compute(compile, precision, memory_format)
+    if resume and int(os.environ.get("WORLD_SIZE", 1)) > 1: raise typer.BadParameter("--resume goes on with one process only; the states of several are not kept")
     if threads: torch.set_num_threads(threads)
     with processes(_device(device)) as device:
         splits = rank_0_first(lambda: load_splits(dataset, data_dir, holdout, limit))
-        if rank() == 0: _writable(out, OUTPUTS)
-        model, record = run_recipe(chosen, splits, seed, device, compute=Compute(compile, precision, memory_format))
+        _train_into(out, resume, chosen, splits, seed, device, compute)
+
+# %% ../nbs/09_cli.ipynb #traininto
+def _train_into(out: Path, resume: bool, recipe, splits, seed: int, device, compute):
+    "Train, and leave the run's files in `out`, which no other run may use meanwhile. Only rank 0 writes."
+    from contextlib import nullcontext
+    from s6erav3.files import folder_to_oneself
+    from s6erav3.training.compute import rank
+    from s6erav3.training.train import report_success, run_recipe
+    if rank() == 0: _writable(out, OUTPUTS)
+    with folder_to_oneself(out) if rank() == 0 else nullcontext():
+        if resume and _finished(out, recipe, seed, splits): return print(f"The run in {out} is finished; there is nothing to go on with")
+        model, record = run_recipe(recipe, splits, seed, device, compute=compute, checkpoint=out / CHECKPOINT, resume=resume)
         if rank() > 0: return
         report_success(record)
         _report_test(len(splits.test.labels) - len(record["test_errors"]), len(splits.test.labels), splits.dataset)
@@ -125,21 +139,35 @@ def _report_test(n_right: int, n: int, dataset: str):
     print(f"Test Accuracy: {100 * n_right / n:.2f}% (95% interval {low:.2f} to {high:.2f}%) on {n:,} digits of {dataset}", flush=True)
 
 def _write_run(model, record: dict, out: Path):
-    "Write the three files of a run into `out`, all of them or none."
-    import tempfile
+    "Write the three files of a run into `out`, each whole, and remove its checkpoint."
+    from contextlib import ExitStack
     from matplotlib.figure import Figure
+    from s6erav3.files import written_whole
     from s6erav3.models.model import save_weights
     from s6erav3.training.train import plot_history, write_record
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     title = f"Recipe {record['recipe_name']}, seed {record['seed']}: {record['train_size']:,} digits of {record['dataset']}{'; the training loss is mostly the distance to a teacher' * bool(record['teacher'])}"
     plot_history(record["history"], figure.subplots(1, 3), title)
-    with tempfile.TemporaryDirectory(dir=out) as folder:
-        weights, json_file, curves = (Path(folder) / name for name in OUTPUTS)
+    with ExitStack() as stack:
+        json_file, curves, weights = (stack.enter_context(written_whole(out / name)) for name in ("record.json", "curves.png", "mnist_model.pth"))  # the first takes its name last
         save_weights(model, weights)
         write_record(record, json_file)
         figure.savefig(curves, dpi=120)
-        for file in (weights, json_file, curves): file.replace(out / file.name)
+    (out / CHECKPOINT).unlink(missing_ok=True)
     print(f"Written to {out}: {', '.join(OUTPUTS)}")
+
+# %% ../nbs/09_cli.ipynb #finished1
+def _finished(out: Path, recipe, seed: int, splits) -> bool:
+    "Has the run in `out` been finished? `ValueError` if another one has."
+    from dataclasses import asdict
+    from s6erav3.training.checkpoint import difference
+    from s6erav3.training.train import read_record, recipe_of
+    path = out / "record.json"
+    if (out / CHECKPOINT).exists() or not path.exists(): return False
+    record = read_record(path)
+    wanted = {**asdict(recipe), "seed": seed, "dataset": splits.dataset, "train_size": len(splits.train.labels), "holdout": len(splits.valid.labels) if splits.valid else 0}
+    if differing := difference({**record, **asdict(recipe_of(record))}, wanted): raise ValueError(f"{path} is of another run: {differing}; give another folder with --out")
+    return True
 
 # %% ../nbs/09_cli.ipynb #0d0e3a22
 @app.command()
@@ -156,7 +184,7 @@ def evaluate(weights: Weights = None, recipe: Trained = "best", data_dir: DataDi
 # %% ../nbs/09_cli.ipynb #502a2d47
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures of digits, at least 12×12 pixels; several digits in one picture are read from left to right.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", readable=False, help="Pictures of digits, at least 12×12 pixels; several digits in one picture are read from left to right.")],
     weights: Weights = None,
     recipe: Trained = "best",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects and nothing else.")] = False,
@@ -164,25 +192,26 @@ def predict(
 ):
     """Read the digits in each picture. A picture that cannot be read is named, the others are read all the same, and the exit status is 1.
 
-    `sure` is true where the probability is at least 0.95 and the digit is not so wide that it may be two that touch."""
+    `sure` is true where the probability is at least 0.95 and the digit is not so wide that it may be two that touch. Leave space between digits, and around them."""
     import json
     from s6erav3 import your_digit
-    if show: _writable(show.parent, [show.name], "--show")
+    from s6erav3.files import written_whole
+    if show: _drawable(show, files)
     model, faults = _model(weights, recipe), []
     table = your_digit.predict(files, model, on_error=faults.append)
-    if show and len(table): _save_figure(your_digit.plot_reading(table["file"].unique(), model), show)
     if as_json: print(json.dumps(table.to_dict("records"), indent=1))
     elif len(table): print(table.to_string(index=False, formatters={"probability": "{:.3f}".format}))
+    if show and len(table):
+        with written_whole(show) as part: your_digit.plot_reading(list(table["file"].unique()), model).savefig(part, dpi=120)
     for error in faults[:-1]: print(f"Error: {_one_line(error)}", file=sys.stderr)
     if faults: raise faults[-1]
 
-def _save_figure(figure, path: Path):
-    "Save a figure, all of it or nothing; a wrong call where no such format can be written."
-    kinds = figure.canvas.get_supported_filetypes()
-    if path.suffix[1:].lower() not in kinds: raise typer.BadParameter(f"--show cannot write {path.name}; let its name end in .png or .pdf")
-    part = path.with_name(f".{path.name}.part{path.suffix}")
-    figure.savefig(part, dpi=120)
-    part.replace(path)
+# %% ../nbs/09_cli.ipynb #drawable1
+def _drawable(path: Path, files):
+    "A wrong call where no figure can be written to `path`, or where it would take the place of one of `files`; `OSError` where nothing can."
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"): raise typer.BadParameter(f"--show cannot write {path.name}; let its name end in .png, .pdf or .svg")
+    _writable(path.parent, [path.name], "--show")
+    if path.exists() and any(path.samefile(file) for file in files if os.access(file, os.F_OK)): raise typer.BadParameter(f"--show would write over the picture {path}; give another name")
 
 # %% ../nbs/09_cli.ipynb #e0676021
 @app.command()
@@ -298,13 +327,14 @@ def _one_line(error: BaseException) -> str:
 def main(args: Optional[list[str]] = None) -> int:
     "Run the command with `args` (those of the process if None) and return its exit status."
     args = list(sys.argv[1:] if args is None else args)
-    debug = "--debug" in args  # taken wherever it stands, so the commands never see it
-    args = [a for a in args if a != "--debug"] or ["--help"]
+    options = args[:args.index("--")] if "--" in args else args  # what stands behind -- are names of files
+    debug = "--debug" in options  # taken wherever it stands, so the commands never see it
+    args = [a for a in options if a != "--debug"] + args[len(options):] or ["--help"]
     try: status = get_command(app).main(args, prog_name="s6erav3", standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort): status = INTERRUPTED
     except Exception as error:
         if debug: raise
         print(f"Error: {_one_line(error)}", file=sys.stderr)
         status = getattr(error, "exit_code", 1)
-    if status == INTERRUPTED: print("Interrupted.", file=sys.stderr)
+    if status == INTERRUPTED: print("Interrupted." + " `--resume` goes on after the last finished epoch." * ("train" in args), file=sys.stderr)
     return status

@@ -36,6 +36,7 @@ function bytesOf(view) {
 }
 
 function render({ model, el }) {
+  const view = Math.random().toString(36); // of several views of one pad each is told of its own drawing only
   const paper = element("canvas", { className: "paper", width: SIDE, height: SIDE, role: "img", ariaLabel: "Paper: draw a digit here with mouse, pen or finger" });
   const clear = element("button", { type: "button", textContent: "Clear" });
   const save = element("button", { type: "button", textContent: "Save as PNG" });
@@ -53,6 +54,7 @@ function render({ model, el }) {
     element("section", {}, [element("label", {}, ["Feature maps of ", stage]), maps]),
     answer,
   ]);
+  for (const control of [clear, save, stage]) control.dataset.lmSuppressShortcuts = ""; // or JupyterLab takes its keys for its own
   el.append(pad);
 
   const pen = paper.getContext("2d", { willReadFrequently: true });
@@ -72,11 +74,11 @@ function render({ model, el }) {
     small.drawImage(paper, 0, 0, SENT, SENT);
     const pixels = small.getImageData(0, 0, SENT, SENT).data;
     const ink = Uint8Array.from({ length: SENT * SENT }, (_, i) => pixels[4 * i + 3]);
-    model.send({ stage: stage.value }, undefined, [ink.buffer]);
+    model.send({ view, stage: stage.value }, undefined, [ink.buffer]);
     clearTimeout(overdue);
     overdue = setTimeout(() => {
       asked = [];
-      answer.textContent = "Python does not answer. Is the kernel running? Run the cell again.";
+      answer.textContent = "Python has not answered for ten seconds. The kernel is busy, or was restarted; if it was, run the cell again.";
     }, PATIENCE);
   }
 
@@ -91,19 +93,21 @@ function render({ model, el }) {
   }
 
   function stroke(event) {
-    if (last === null) return;
+    if (last === null || !event.isPrimary) return;
+    if (!event.buttons) return void (last = null); // the end of the stroke was missed
     const at = performance.now();
     for (const point of event.getCoalescedEvents?.().length ? event.getCoalescedEvents() : [event]) {
       pen.beginPath();
       pen.moveTo(...last);
       last = place(point);
-      pen.lineTo(...last);
+      pen.lineTo(last[0] + 0.01, last[1]); // a line of no length would not be drawn
       pen.stroke();
     }
     touched(at);
   }
 
   function show(reading, [seenBytes, mapBytes]) {
+    if (reading.view !== view) return;
     blackOn(seen, bytesOf(seenBytes), 28, 28);
     blackOn(maps, ...tiled(bytesOf(mapBytes), reading.shape));
     maps.ariaLabel = `${reading.shape[0]} feature maps of ${reading.shape[1]} by ${reading.shape[2]} cells`;
@@ -111,20 +115,21 @@ function render({ model, el }) {
       meters[digit].value = share;
       shares[digit].textContent = `${(100 * share).toFixed(1)} %`;
     });
-    answer.textContent = reading.text;
+    if (answer.textContent !== reading.text) answer.textContent = reading.text;
     if (asked.length) pad.dataset.latency = (performance.now() - asked.shift()).toFixed(1); // milliseconds from the stroke to the bars
     if (!asked.length) clearTimeout(overdue);
     send();
   }
 
   paper.addEventListener("pointerdown", (event) => {
+    if (event.button || !event.isPrimary) return;
     event.preventDefault();
     paper.setPointerCapture(event.pointerId);
     last = place(event);
     stroke(event);
   });
   paper.addEventListener("pointermove", stroke);
-  for (const end of ["pointerup", "pointercancel"]) paper.addEventListener(end, () => (last = null));
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) paper.addEventListener(end, (event) => event.isPrimary && (last = null));
   clear.addEventListener("click", () => {
     pen.clearRect(0, 0, SIDE, SIDE);
     touched(performance.now());
@@ -140,7 +145,10 @@ function render({ model, el }) {
   stage.addEventListener("change", () => touched(performance.now()));
   model.on("msg:custom", show);
   touched(performance.now());
-  return () => model.off("msg:custom", show);
+  return () => {
+    clearTimeout(overdue);
+    model.off("msg:custom", show);
+  };
 }
 
 export default { render };

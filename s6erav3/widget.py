@@ -12,7 +12,7 @@ from importlib.resources import files
 import anywidget
 import traitlets
 
-# %% ../nbs/08_widget.ipynb #9530cf61
+# %% ../nbs/08_widget.ipynb #302e9a95
 class DrawingPad(anywidget.AnyWidget):
     "A pad to draw a digit on; at each stroke the page asks `read` and shows what it says."
     _esm = files("s6erav3") / "drawing.js"
@@ -31,7 +31,7 @@ class DrawingPad(anywidget.AnyWidget):
         "Read the drawing in `buffers` and send the page what it shows."
         reading = self.read(bytes(buffers[0]), question["stage"])
         pictures = [reading.pop("seen"), reading.pop("maps")]
-        self.send(reading, pictures)
+        self.send({**reading, "view": question["view"]}, pictures)
 
     def _repr_mimebundle_(self, **kwargs):
         data, metadata = super()._repr_mimebundle_(**kwargs)

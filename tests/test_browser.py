@@ -3,6 +3,7 @@
 `make test-browser` installs what is needed. The notebooks run in a copy, from cleared outputs. With S6ERAV3_PAD_RECORD set
 to the name of a file, the time from a stroke to the bars is written there.
 """
+import functools
 import json
 import os
 import re
@@ -19,7 +20,7 @@ import nbformat
 import pytest
 from PIL import Image
 
-from s6erav3.data import load_mnist
+from s6erav3.data import find_data_dir, load_mnist
 from s6erav3.your_digit import predict
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright; `make test-browser` installs it")
@@ -34,6 +35,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 SETTINGS = {"notebook-extension/tracker": {"windowingMode": "none"}, "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
+@functools.cache
 def mnist_at_hand() -> bool:
     try: load_mnist(download=False)
     except FileNotFoundError: return False
@@ -74,6 +76,7 @@ def server(workplace):
         port = free.getsockname()[1]
     folders = {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}
     environment = {**os.environ, **{key: str(workplace / name) for key, name in folders.items()}, "S6ERAV3_OFFLINE": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    if mnist_at_hand(): environment["S6ERAV3_DATA"] = str(find_data_dir()[0].resolve())
     options = [f"--ServerApp.root_dir={workplace}", f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True", "--allow-root", "--no-browser"]
     with open(workplace / "server.log", "w") as log:
         process = subprocess.Popen([Path(sys.executable).parent / "jupyter", "lab", *options], cwd=workplace, env=environment, stdout=log, stderr=log)
@@ -223,6 +226,8 @@ def test_drawing_pad(view, opened, tmp_path):
     page.get_by_label("Stage whose feature maps are shown").select_option("conv5")
     sync_api.expect(page.get_by_label("20 feature maps of 5 by 5 cells")).to_be_visible()
     page.get_by_label("Stage whose feature maps are shown").focus()
+    page.keyboard.press("ArrowUp")  # JupyterLab's own keys must not get in the way
+    sync_api.expect(page.get_by_label("16 feature maps of 5 by 5 cells")).to_be_visible()
     for _ in range(2): page.keyboard.press("Shift+Tab")
     assert page.evaluate("document.activeElement.textContent") == "Clear"
     page.keyboard.press("Enter")

@@ -166,7 +166,7 @@ def test_pictures_that_can_be_read_are_read_beside_others_that_cannot(capsys):
     assert Image.open("steps.png").width > 500 and not list(Path().glob(".*part*"))
 
 
-@pytest.mark.parametrize("show, status", [("steps.doc", 2), ("no/such/../steps", 2), ("one.png/steps.png", 1)])
+@pytest.mark.parametrize("show, status", [("steps.doc", 2), ("steps", 2), ("one.png", 2), ("one.png/steps.png", 1)])
 def test_figures_that_cannot_be_written(capsys, show, status):
     Image.fromarray(np.pad(np.full((20, 4), 255, dtype=np.uint8), ((4, 4), (12, 12)))).save("one.png")
     found, _, error = call(capsys, "predict", "one.png", "--show", show)

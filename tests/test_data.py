@@ -1,15 +1,17 @@
 "Data that is missing, damaged, or slow to come."
 import gzip
-import socket
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from types import SimpleNamespace
+import os
+import struct
+import time
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from s6erav3 import data
-from s6erav3.data import MNIST_FILES, RAW, download_mnist, load_mnist, load_splits, read_mnist, read_verified
+from s6erav3.data import MNIST_FILES, RAW, load_splits, parse_idx, read_mnist, read_verified
 
 LABELS = "t10k-labels-idx1-ubyte"
 
@@ -81,41 +83,59 @@ def test_split_is_the_same_everywhere(mnist_dir):
     assert torch.equal(both.bincount(), read_mnist(mnist_dir)[0].labels.bincount())
 
 
-@pytest.fixture
-def server():
-    "A mirror on loopback that serves rubbish."
-    class Rubbish(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"rubbish")
-        def log_message(self, *args): pass
-    server = HTTPServer(("127.0.0.1", 0), Rubbish)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+IDX = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2, 3, 4) + bytes(range(24))
 
 
-def test_a_mirror_that_serves_rubbish(server, tmp_path):
-    with pytest.raises(ConnectionError, match="could not be fetched"): download_mnist(tmp_path, [server])
-    assert not list(tmp_path.iterdir())
+def with_shape(*shape, n=24):
+    "An IDX file whose header promises `shape`, with `n` bytes behind it."
+    return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + bytes(n)
 
 
-def test_a_mirror_that_never_answers(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        with pytest.raises(ConnectionError, match="longer than 6 s"): download_mnist(tmp_path, [url], timeout=6)
-    assert not list(tmp_path.iterdir())
+def test_idx():
+    assert np.array_equal(parse_idx(IDX), np.arange(24).reshape(2, 3, 4)) and parse_idx(with_shape(0, 28, 28, n=0)).shape == (0, 28, 28)
 
 
-def test_a_download_that_works(mnist_dir, tmp_path, monkeypatch):
-    def fetch(command, **options):
-        raw = type(tmp_path)(command[command.index("-c") + 2]) / RAW
-        raw.mkdir(parents=True)
-        for name in MNIST_FILES: (raw / name).write_bytes((mnist_dir / RAW / name).read_bytes())
-        return SimpleNamespace(returncode=0, stderr="")
-    monkeypatch.setattr(data.subprocess, "run", fetch)
-    download_mnist(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]
-    assert len(load_mnist(tmp_path)[0].labels) == 60_000
+HUGE = 2**32 - 1
+LIES = {
+    "empty": (b"", "begins with '', not with '00 00 08'"),
+    "three bytes": (b"\0\0\x08", "promises 0 dimensions"),
+    "magic": (b"\x1f\x8b\x08" + IDX[3:], "begins with '1f 8b 08'"),
+    "type code": (b"\0\0\x0d" + IDX[3:], "begins with '00 00 0d'"),
+    "no dimensions": (with_shape(n=1), "promises 0 dimensions"),
+    "200 dimensions": (with_shape(*[1] * 200, n=1), "promises 200 dimensions; 1 to 32 can be read"),
+    "cut-off header": (IDX[:10], "cut off: 10 of its 16 bytes are there"),
+    "one more": (with_shape(2, 3, 4, n=25), "promises 2 × 3 × 4 numbers, but 25 follow"),
+    "one less": (with_shape(2, 3, 4, n=23), "but 23 follow"),
+    "count": (with_shape(HUGE, 3, 4), "promises 4294967295 × 3 × 4 numbers, but 24 follow"),
+    "everything": (with_shape(*[HUGE] * 32), "but 24 follow"),
+    "nothing, at great length": (with_shape(0, *[HUGE] * 9, n=0), "array is too big|too large|Maximum allowed"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_an_idx_header_that_lies(lie):
+    content, fault = LIES[lie]
+    with pytest.raises(ValueError, match=fault) as error: parse_idx(content)
+    assert len(str(error.value).splitlines()) == 1
+
+
+@st.composite
+def mutated(draw):
+    "An IDX file that was whole, with bytes changed, cut, inserted or doubled."
+    content = bytearray(draw(st.sampled_from([IDX, with_shape(24), with_shape(1, 1, 24), with_shape(*[1] * 31, 24)])))
+    for _ in range(draw(st.integers(0, 6))):
+        at = draw(st.integers(0, min(len(content), draw(st.sampled_from([8, 200])))))
+        cut = draw(st.integers(0, 4))
+        content[at:at + cut] = draw(st.one_of(st.binary(max_size=8), st.just(bytes(content[:at])), st.sampled_from([b"\xff" * 4, bytes(4)])))
+    return bytes(content)
+
+
+@settings(max_examples=int(os.environ.get("S6ERAV3_STRESS", 200)), derandomize="S6ERAV3_STRESS" not in os.environ, deadline=None, database=None,
+          suppress_health_check=[HealthCheck.too_slow])
+@given(st.one_of(mutated(), mutated(), st.binary(max_size=64)))
+def test_any_bytes_give_an_array_or_one_line(content):
+    start = time.monotonic()
+    try: array = parse_idx(content)
+    except ValueError as error: assert len(str(error).splitlines()) == 1
+    else: assert array.nbytes <= len(content) and array.tobytes() == content[4 + 4 * content[3]:]
+    assert time.monotonic() - start < 5

@@ -80,6 +80,39 @@ def test_exif_orientation(tag, tmp_path):
     assert predict(tmp_path / "seven.jpg")["digit"].tolist() == [7]
 
 
+@pytest.mark.parametrize("size", [(60, 2700), (2700, 60), (60, 18_000)])
+def test_long_strips(size):
+    strip = Image.new("L", size, 255)
+    strip.paste(draw_seven(60), tuple(side // 2 if side > 60 else 0 for side in size))
+    assert predict(strip)["digit"].tolist() == [7]
+
+
+@pytest.mark.parametrize("array", [np.full((28, 28), 1, np.int64), np.zeros((4, 28, 28), np.uint8), np.zeros((28, 28, 1), np.uint8)])
+def test_arrays_that_are_no_pictures(array):
+    errors = []
+    assert predict([array, draw_seven()], on_error=errors.append)["digit"].tolist() == [7] and "array" in str(errors[0])
+
+
+def test_deep_numbers():
+    seven = np.asarray(draw_seven())
+    for bits in (10, 12, 16): assert predict(Image.fromarray(seven.astype(np.uint16) * ((2**bits - 1) // 255)))["digit"].tolist() == [7]
+    floats = seven.astype(np.float32) / 250
+    floats[0, 0] = np.inf
+    assert predict(Image.fromarray(floats))["digit"].tolist() == [7]
+
+
+@pytest.mark.parametrize("pixels", [1, 3])
+def test_what_is_not_of_mnists_form_is_not_taken_for_it(pixels):
+    faint = np.zeros((28, 28), np.uint8)
+    faint[4:4 + pixels, 14] = 1
+    assert "no ink" in message(read_picture, faint)
+
+
+def test_a_damaged_exif_note(tmp_path):
+    draw_seven().save(tmp_path / "seven.png", exif=b"Exif\0\0garbage!!")
+    assert predict(tmp_path / "seven.png")["digit"].tolist() == [7]
+
+
 @pytest.mark.parametrize("size", [(12, 12), (12, 500), (28, 28), (3000, 2000)])
 def test_any_size(size):
     picture = Image.new("L", size, 255)
@@ -95,7 +128,7 @@ def message(call, *args) -> str:
 
 def test_files_that_are_no_pictures(tmp_path):
     whole = pictures.saved(draw_seven(mode="RGB"), "JPEG")
-    contents = {"truncated.jpg": (whole[:len(whole) // 2], "damaged"), "empty.png": (b"", "is empty"), "poem.png": (b"not a picture", "not a picture"),
+    contents = {"truncated.jpg": (whole[:len(whole) // 2], "truncated"), "empty.png": (b"", "is empty"), "poem.png": (b"not a picture", "not a picture"),
                 "script.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n%%EndComments\n", "PostScript")}
     for name, (content, says) in contents.items():
         (tmp_path / name).write_bytes(content)

@@ -7,8 +7,12 @@ __all__ = ['CHANNELS', 'POOLS', 'NORMS', 'conv_block', 'count_parameters', 'MNIS
            'save_weights', 'load_weights', 'load_pretrained']
 
 # %% ../../nbs/01_model.ipynb #19632343
+import io
 import json
+import pickletools
+import re
 import warnings
+import zipfile
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +20,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from ..files import written_whole
 
 # %% ../../nbs/01_model.ipynb #3d45b6d5
 def conv_block(
@@ -83,36 +89,76 @@ def evaluating(model: nn.Module):
     finally:
         for module, mode in modes.items(): module.training = mode
 
-# %% ../../nbs/01_model.ipynb #58018642
+# %% ../../nbs/01_model.ipynb #a7fe521a
 def save_weights(model: nn.Module, path):
     "Save the model's state_dict to `path`, all of it or nothing."
-    part = Path(f"{path}.part")
-    torch.save({name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}, part)
-    part.replace(path)
+    torch.save({name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}, buffer := io.BytesIO())  # PyTorch's own words for a full disk are dark
+    with written_whole(path) as part: part.write_bytes(buffer.getvalue())
 
-def _read_tensors(path) -> dict:
-    "The tensors in a weights file by name; `ValueError` if it holds anything else."
+# %% ../../nbs/01_model.ipynb #ab218621
+_NAMES = {"collections OrderedDict": "D", "torch._utils _rebuild_tensor_v2": "A", "torch._utils _rebuild_parameter": "W",
+          **{f"torch {kind}Storage": "H" for kind in ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")}}
+
+class _Refused(ValueError): "What a weights file holds that it may not."
+
+def _steps(program: bytes) -> str:
+    "The steps of a pickle, a letter each, without running it. `_Refused` if it names what makes no tensor."
+    steps, kept = ["?"], {}
+    for step, value, _ in pickletools.genops(program):
+        if step.name in ("BINPUT", "LONG_BINPUT"): kept[value] = steps[-1]  # what the last step made is kept under a number
+        elif step.name in ("BINGET", "LONG_BINGET"): steps.append(kept[value] if kept[value] in "XDAWH" else "?")  # a text or name once more
+        elif step.name != "GLOBAL": steps.append(step.code)
+        elif value in _NAMES: steps.append(_NAMES[value])
+        else: raise _Refused(f"it asks for {value[:60]!r}")
+    return "".join(steps[1:])
+
+# %% ../../nbs/01_model.ipynb #da53f0a1
+_INT = r"[JKM\x8a]"
+_SHAPE = rf"(?:\)|{_INT}\x85|{_INT}{{2}}\x86|{_INT}{{3}}\x87|\({_INT}{{4,9}}t)"
+_TENSOR = rf"A\(\(XHXX{_INT}tQ{_INT}{_SHAPE}{_SHAPE}[\x88\x89]D\)RtR"  # a storage, and where in it the tensor begins, its shape and its strides
+_PAIR = rf"X(?:{_TENSOR}|W{_TENSOR}[\x88\x89]D\)R\x87R)"  # a name, and a tensor or parameter
+_VERSIONS = rf"}}XD\)R\((?:X}}X{_INT}s)+usb"  # of each module's layout, as PyTorch writes them
+_STATE_DICT = re.compile(rf"\x80(?:}}|D\)R)(?:\((?:{_PAIR})+u)*(?:{_PAIR}s)?(?:{_VERSIONS})?\.")
+
+# %% ../../nbs/01_model.ipynb #80b27df7
+def _repacked(content: bytes) -> io.BytesIO:
+    "The records of a weights file in a new zip. `_Refused` unless they are as PyTorch writes them, not compressed, and a plain state_dict."
+    with zipfile.ZipFile(io.BytesIO(content)) as old:
+        records = old.infolist()
+        if any(r.compress_type or r.file_size != r.compress_size for r in records) or sum(r.file_size for r in records) > len(content):
+            raise _Refused("it would unpack to more than it is")
+        parts = {r.filename.partition("/")[2]: old.read(r) for r in records}
+    if not _STATE_DICT.fullmatch(_steps(parts["data.pkl"])): raise _Refused("it carries more than tensors")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as new:
+        for name, part in {"version": b"3\n", **parts}.items():
+            if name in ("data.pkl", "version", "byteorder") or name.startswith("data/"): new.writestr(f"weights/{name}", part)
+    packed.seek(0)
+    return packed
+
+# %% ../../nbs/01_model.ipynb #a0bab40a
+def _read_tensors(path, most: int) -> dict:
+    "The tensors by name in a weights file of at most `most` bytes; `ValueError` if it holds anything else."
     if not Path(path).is_file(): raise FileNotFoundError(f"there is no weights file {path}; `s6erav3 train` writes one, mnist_model.pth")
-    advice = "give a plain state_dict as saved by `s6erav3 train`"
+    with open(path, "rb") as file: content = file.read(most + 1)
+    if len(content) > most: raise ValueError(f"{path} is for another network: this one's weights never take more than {most:,} bytes")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what PyTorch warns of in a strange file is refused below
-        try: state = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error: raise ValueError(f"{path} is not a weights file that is safe to open; {advice}") from error
-    if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):
-        raise ValueError(f"{path} carries more than tensors; {advice}")
-    for name, t in state.items():
-        if t.layout != torch.strided or t.is_quantized or t.device.type != "cpu" or not t.isfinite().all():
-            raise ValueError(f"{path} is damaged: {name} holds what is not a finite number; {advice}")
-    return state
+        warnings.simplefilter("ignore")  # what PyTorch warns of in a strange file is refused
+        try: return torch.load(_repacked(content), map_location="cpu", weights_only=True)
+        except Exception as error:  # it fails in many ways on a damaged file
+            reason = str(error) if isinstance(error, _Refused) else "it is damaged or of another format"
+            raise ValueError(f"{path} is not a weights file that is safe to open: {reason}; give a plain state_dict as saved by `s6erav3 train`") from error
 
 def load_weights(model: nn.Module, path) -> nn.Module:
     "Load `path` into `model`; `ValueError` if it is not a file of weights, or not of this network's."
-    state, own = _read_tensors(path), model.state_dict()
-    if odd := sorted(own.keys() ^ state.keys(), key=str):
-        raise ValueError(f"{path} is for another network: {odd[0]} is only in the {'network' if odd[0] in own else 'file'}")
+    own = model.state_dict()
+    state = _read_tensors(path, sum(2 * t.nbytes + 2**12 for t in own.values()) + 2**16)  # room for wider numbers, for the names and for what zip adds
+    if odd := sorted(own.keys() ^ state.keys()):
+        raise ValueError(f"{path} is for another network: {odd[0][:60]!r} is only in the {'network' if odd[0] in own else 'file'}")
     for name in own:
         found, wanted = ((tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in (state[name], own[name]))
         if found != wanted: raise ValueError(f"{path} is for another network: {name} is {found} there and {wanted} here; was it trained by another recipe?")
+        if not state[name].isfinite().all(): raise ValueError(f"{path} is damaged: {name} holds what is not a finite number; train again")
     model.load_state_dict(state)
     return model
 
