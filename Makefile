@@ -1,4 +1,4 @@
-# train · test · test-browser · lab · data · bench · notebooks · bundle: each sets itself up.
+# train · test · test-browser · stress · lab · data · bench · notebooks · bundle: each sets itself up.
 #   make train EPOCHS=1                       a quick look
 #   make train ARGS='--seed 1 --out run'      any option of `s6erav3 train`
 #   make lab ARGS='--no-browser'              any option of JupyterLab
@@ -23,7 +23,7 @@ export S6ERAV3_DATA := $(CURDIR)/bundle/data
 endif
 endif
 
-.PHONY: train test test-browser lab data bench notebooks bundle
+.PHONY: train test test-browser stress lab data bench notebooks bundle
 
 train: $(READY)
 	@$(BIN)/s6erav3 train $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
@@ -73,3 +73,7 @@ $(BROWSER): $(READY)
 	  || { echo "Error: there is no Chromium, and apt-get cannot install it; install Chromium or Chrome by hand" >&2; exit 1; }
 	@$(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt -e '.[browser]' && touch $@ \
 	  || { echo "Error: the installation failed (see above); mend that and run make again" >&2; exit 1; }
+
+# The long version of the tests of faults: thirty kills of each of two recipes, compiled runs, ten thousand spoilt files for each reader.
+stress: $(READY)
+	@S6ERAV3_STRESS=10000 S6ERAV3_KILLS=30 $(BIN)/python -m pytest -q -rs tests/test_resume.py tests/test_fuzz.py tests/test_data.py tests/test_download.py
