@@ -178,7 +178,7 @@ def separate(ink: np.ndarray) -> list[np.ndarray]:
     if len(masks) > 20: raise ValueError(f"shows {len(masks)} pieces of ink; give at most 20 digits in a row")
     return masks
 
-# %% ../nbs/08_your_digit.ipynb #a9784f26
+# %% ../nbs/08_your_digit.ipynb #eee053f8
 def cut_out(ink: np.ndarray) -> np.ndarray:
     "The smallest rectangle with all that is not 0."
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
@@ -189,7 +189,11 @@ def _one_digit(mask):
     height, width = mask.shape
     if width > TOO_WIDE * height: raise ValueError("shows ink too wide for one digit; where there are several, leave space between them")
     filled = np.flatnonzero(mask.any(axis=1))
-    if np.diff(filled).max(initial=1) > 0.3 * height: raise ValueError("shows one piece of ink above another; write digits in one row")
+    gaps = np.diff(filled, append=height)
+    upper = filled[gaps.argmax()] + 1  # down to the widest gap
+    lower = height - upper - gaps.max() + 1
+    alike = min(upper, lower) >= max(upper, lower) / 2
+    if gaps.max() > 0.3 * height or (alike and gaps.max() > GAP * max(upper, lower)): raise ValueError("shows one piece of ink above another; write digits in one row")
 
 # %% ../nbs/08_your_digit.ipynb #b94fd166
 def scale_to_box(ink: np.ndarray, size=20) -> np.ndarray:
