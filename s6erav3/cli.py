@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['app', 'DataDir', 'Dataset', 'Epochs', 'Holdout', 'Limit', 'Device', 'RecipeName', 'Compile', 'Precision',
-           'MemoryFormat', 'Weights', 'Trained', 'OUTPUTS', 'CHECKPOINT', 'INTERRUPTED', 's6erav3', 'train', 'evaluate',
-           'predict', 'summary', 'sweep', 'bench', 'data', 'main']
+           'MemoryFormat', 'Weights', 'Trained', 'OUTPUTS', 'CHECKPOINT', 'INTERRUPTED', 'TERMINATED', 's6erav3',
+           'train', 'evaluate', 'predict', 'summary', 'sweep', 'bench', 'data', 'main']
 
 # %% ../nbs/09_cli.ipynb #5d74453c
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, Optional
@@ -295,6 +296,7 @@ def bench(
     import pandas as pd
     from s6erav3 import bench
     from s6erav3.data import load_splits
+    from s6erav3.files import written_whole
     if as_json: _writable(as_json.parent, [as_json.name], "--json")
     splits = load_splits(dataset, data_dir)
     rows = bench.bench(splits, batches=batches, rounds=rounds, processes=processes, device=_device(device))
@@ -302,7 +304,8 @@ def bench(
     if whole: rows += [bench.time_training(recipe, rows[0]["seconds_per_epoch"], "--device", device, *source) for recipe in ("original", "fast")]
     print(pd.DataFrame(rows).to_string(index=False, float_format="%.2f", na_rep=""))
     print(f"Evaluating {len(splits.test.labels):,} digits: {bench.time_evaluation(splits):.2f} s")
-    if as_json: as_json.write_text(json.dumps(rows, indent=1) + "\n")
+    if as_json:
+        with written_whole(as_json) as part: part.write_text(json.dumps(rows, indent=1) + "\n")
 
 # %% ../nbs/09_cli.ipynb #5d4fcf4b
 @app.command()
@@ -315,7 +318,7 @@ def data(data_dir: DataDir = None):
     print(f"MNIST is complete in {folder}: {len(learn.labels):,} digits to learn from, {len(test.labels):,} to test on")
 
 # %% ../nbs/09_cli.ipynb #53c8e90c
-INTERRUPTED = 130  # exit status after Ctrl-C: 128 and the number of the signal
+INTERRUPTED, TERMINATED = 130, 143  # exit status after Ctrl-C and after SIGTERM: 128 and the number of the signal
 
 def _one_line(error: BaseException) -> str:
     "What an error says, on one line."
@@ -324,17 +327,23 @@ def _one_line(error: BaseException) -> str:
     context = getattr(error, "ctx", None)
     return f"{text}; see `{context.command_path} --help`" if context else text
 
+def _end(*_):
+    "End as after Ctrl-C, so that a sweep takes its workers with it."
+    raise SystemExit(TERMINATED)
+
 def main(args: Optional[list[str]] = None) -> int:
     "Run the command with `args` (those of the process if None) and return its exit status."
+    if args is None: signal.signal(signal.SIGTERM, _end)
     args = list(sys.argv[1:] if args is None else args)
     options = args[:args.index("--")] if "--" in args else args  # what stands behind -- are names of files
     debug = "--debug" in options  # taken wherever it stands, so the commands never see it
     args = [a for a in options if a != "--debug"] + args[len(options):] or ["--help"]
     try: status = get_command(app).main(args, prog_name="s6erav3", standalone_mode=False) or 0
+    except SystemExit as end: status = end.code
     except (KeyboardInterrupt, typer.Abort): status = INTERRUPTED
     except Exception as error:
         if debug: raise
         print(f"Error: {_one_line(error)}", file=sys.stderr)
         status = getattr(error, "exit_code", 1)
-    if status == INTERRUPTED: print("Interrupted." + " `--resume` goes on after the last finished epoch." * ("train" in args), file=sys.stderr)
+    if status in (INTERRUPTED, TERMINATED): print("Interrupted." + " `--resume` goes on after the last finished epoch." * ("train" in args), file=sys.stderr)
     return status

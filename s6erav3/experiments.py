@@ -22,6 +22,7 @@ from scipy import stats
 from tqdm import tqdm
 
 from .data import Splits, normalize
+from .files import written_whole
 from .models.model import CHANNELS, MNISTModel, count_parameters, save_weights
 from .training.compute import Compute, choose
 from .training.train import Recipe, read_record, recipe_of, run_recipe, write_record
@@ -59,7 +60,8 @@ def _finished(out, recipe, seed, splits, test) -> bool:
 def _keep(folder, model, record, epochs):
     "Write a run into its folder, the record last."
     folder.mkdir(parents=True, exist_ok=True)
-    if epochs: torch.save(epochs, folder / "epochs.pth")
+    if epochs:
+        with written_whole(folder / "epochs.pth") as part: torch.save(epochs, part)
     save_weights(model, folder / "mnist_model.pth")
     write_record(record, folder / "record.json")
 

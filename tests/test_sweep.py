@@ -1,6 +1,9 @@
 "Many runs: on this machine and on a cluster, started again, damaged, failing."
 import json
+import os
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +41,25 @@ def test_a_sweep_started_again_makes_only_what_is_missing(splits, tmp_path, caps
     said = [line for line in capsys.readouterr().out.splitlines() if "corrupt" in line]
     assert len(said) == 1 and "quick-seed1" in said[0]
     for seed in range(3): load_weights(MNISTModel(), tmp_path / f"quick-seed{seed}" / "mnist_model.pth")
+
+
+def test_a_sweep_told_to_end_takes_its_workers_with_it(tmp_path):
+    command = [sys.executable, "-m", "s6erav3", "sweep", "--dataset", "digits", "--recipe", "original", "--seeds", "0-3", "--jobs", "2", "--epochs", "500", "--compile", "off", "--out", tmp_path]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    def alive(): return [pid for pid in os.listdir("/proc") if pid.isdigit() and session_of(pid) == process.pid]
+    while len(alive()) < 4: time.sleep(0.1)  # itself, two workers, and what watches over them
+    time.sleep(2)
+    process.terminate()
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 143 and error == "Interrupted.\n"
+    deadline = time.monotonic() + 10
+    while alive() and time.monotonic() < deadline: time.sleep(0.1)
+    assert not alive() and not list(tmp_path.glob("*/*"))
+
+
+def session_of(pid) -> int:
+    try: return int(Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[3])
+    except (FileNotFoundError, ProcessLookupError): return 0  # has ended meanwhile
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", '{"seed": 0}', "\x00\xff"])

@@ -74,7 +74,7 @@ def main(pip_args: list[str]) -> int:
         gather_mnist(BUNDLE / "data")
         gather_wheels(BUNDLE / "wheels", pip_args)
         n, python = len(list((BUNDLE / "wheels").glob("*.whl"))), "{}.{}".format(*sys.version_info)
-        (BUNDLE / "README.txt").write_text(README.format(n=n, python=python, platform=sysconfig.get_platform()), encoding="utf-8")
+        with written_whole(BUNDLE / "README.txt") as part: part.write_text(README.format(n=n, python=python, platform=sysconfig.get_platform()), encoding="utf-8")
     except (OSError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

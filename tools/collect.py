@@ -3,12 +3,19 @@ import shutil
 import sys
 from pathlib import Path
 
+from s6erav3.files import written_whole
+
+
+def copy_whole(source: Path, target: Path):
+    "Copy a file so that the copy is never half."
+    with written_whole(target) as part: shutil.copyfile(source, part)
+
 
 def collect(runs: Path, results: Path) -> int:
     "Copy the records of all runs in a folder; how many there were."
     records = sorted(runs.glob("*/record.json"))
     if records: results.mkdir(parents=True, exist_ok=True)
-    for record in records: shutil.copy(record, results / f"{record.parent.name}.json")
+    for record in records: copy_whole(record, results / f"{record.parent.name}.json")
     return len(records)
 
 

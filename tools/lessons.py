@@ -18,6 +18,7 @@ from joblib import Parallel, delayed
 from torch import nn
 
 from s6erav3.data import load_splits
+from s6erav3.files import written_whole
 from s6erav3.models.model import CHANNELS, MNISTModel, load_weights, save_weights
 from s6erav3.training.compute import Objective, autocast, twin
 from s6erav3.training.train import Recipe, _Average, _make_scheduler, evaluate, fit, make_batch, make_optimizer
@@ -184,9 +185,7 @@ def main(names) -> int:
     Parallel(n_jobs=-1)(delayed(trained_teacher)(*one) for one in dict.fromkeys((ROUNDS[name].teacher, fold) for name, fold in missing))
     for made in Parallel(n_jobs=-1, return_as="generator")(delayed(rows_of)(*one) for one in missing):
         rows += made
-        part = RECORDS.with_suffix(".json.part")
-        part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        part.replace(RECORDS)
+        with written_whole(RECORDS) as part: part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -1,6 +1,6 @@
 """Run notebooks from top to bottom and save their outputs, cleaned: `python tools/notebooks.py [nbs/NAME.ipynb ...]`.
 
-All of `nbs/` if none is named. Where nothing has changed, a second run leaves every byte as it was. Cells that carry
+All of `nbs/` and the solutions of the exercises if none is named. Where nothing has changed, a second run leaves every byte as it was. Cells that carry
 `#| eval: false` or the flag of another test run (`slow`) keep the outputs they have.
 """
 import asyncio
@@ -17,6 +17,7 @@ from nbdev.clean import nbdev_clean
 sys.path.insert(0, str(Path(__file__).parent))
 import readme
 from s6erav3.data import find_data_dir, load_mnist
+from s6erav3.files import written_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 DEADLINE = 600  # seconds for one notebook
@@ -47,8 +48,9 @@ def run(path: Path):
     asyncio.run(asyncio.wait_for(client.async_execute(), DEADLINE))
     for cell in notebook.cells:
         for output in cell.get("outputs", []): output.get("data", {}).pop(WIDGET, None)  # lives in a kernel; what stands beside it is kept
-    nbformat.write(notebook, path)
-    nbdev_clean(path)
+    with written_whole(path) as part:
+        nbformat.write(notebook, part)
+        nbdev_clean(part)
 
 
 def main(names) -> int:
@@ -58,7 +60,7 @@ def main(names) -> int:
         print(f"Error: the saved outputs are of the real MNIST, and {error}", file=sys.stderr)
         return 1
     os.environ["S6ERAV3_DATA"] = str(find_data_dir()[0].resolve())
-    for path in [Path(name).resolve() for name in names] or sorted((ROOT / "nbs").glob("*.ipynb")):
+    for path in [Path(name).resolve() for name in names] or [*sorted((ROOT / "nbs").glob("*.ipynb")), *sorted((ROOT / "exercises" / "solutions").glob("*.ipynb"))]:
         print(f"running {path.relative_to(ROOT)}", flush=True)
         try: run(path)
         except (CellExecutionError, CellTimeoutError, asyncio.TimeoutError) as error:

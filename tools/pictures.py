@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from s6erav3.data import load_splits
+from s6erav3.files import written_whole
 from s6erav3.models.model import load_pretrained
 from s6erav3.training.train import log_probabilities
 from s6erav3.your_digit import predict, read_picture
@@ -90,7 +91,7 @@ def main(which) -> int:
     if which == "test":
         found["times"] = times(splits.test)
         RECORD.parent.mkdir(exist_ok=True)
-        RECORD.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        with written_whole(RECORD) as part: part.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for row in found["test"] + found["pairs"] + [found["blank_pages"]]: print(row)
     n, right = (sum(row[key] for row in found["test"]) for key in ("n", "right"))
     print(f"{right} of {n} are read rightly: {100 * right / n:.2f} %", found.get("times", ""))

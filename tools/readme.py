@@ -7,6 +7,8 @@ import nbformat
 from nbconvert import MarkdownExporter
 from nbconvert.preprocessors import Preprocessor
 
+from s6erav3.files import written_whole
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -38,12 +40,12 @@ def render(root=ROOT) -> tuple[str, dict[str, bytes]]:
 def write(root=ROOT):
     "Write README.md and its pictures."
     text, pictures = render(root)
-    (root / "README.md").write_text(text, encoding="utf-8")
+    with written_whole(root / "README.md") as part: part.write_text(text, encoding="utf-8")
     for old in (root / "README_files").glob("*"):
         if f"README_files/{old.name}" not in pictures: old.unlink()
     for name, content in pictures.items():
         (root / name).parent.mkdir(exist_ok=True)
-        (root / name).write_bytes(content)
+        with written_whole(root / name) as part: part.write_bytes(content)
 
 
 if __name__ == "__main__": sys.exit(write())

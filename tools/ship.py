@@ -5,11 +5,12 @@ the training digits: the test digits have no say. Its weights and record go into
 records of all into `results/`. With `--name NAME` they ship under that name, and no records go into `results/`.
 """
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
 from s6erav3.training.train import read_record
+
+from collect import copy_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,12 +36,12 @@ def main() -> int:
         print(f"Error: these are runs of several recipes: {', '.join(sorted(names))}", file=sys.stderr)
         return 1
     if not args.name:
-        for folder, record in runs.items(): shutil.copy(folder / "record.json", ROOT / "results" / f"{record['recipe_name']}-seed{record['seed']}.json")
+        for folder, record in runs.items(): copy_whole(folder / "record.json", ROOT / "results" / f"{record['recipe_name']}-seed{record['seed']}.json")
     ranked = sorted(runs, key=lambda folder: (merit(runs[folder]), runs[folder]["seed"]))
     median, name = ranked[(len(ranked) - 1) // 2], args.name or names.pop()
     weights = ROOT / "s6erav3" / "weights"
-    shutil.copy(median / "mnist_model.pth", weights / f"{name}.pth")
-    shutil.copy(median / "record.json", weights / f"{name}.json")
+    copy_whole(median / "mnist_model.pth", weights / f"{name}.pth")
+    copy_whole(median / "record.json", weights / f"{name}.json")
     print(f"shipped {median} as {name}")
     return 0
 
