@@ -74,6 +74,6 @@ $(BROWSER): $(READY)
 	@$(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt -e '.[browser]' && touch $@ \
 	  || { echo "Error: the installation failed (see above); mend that and run make again" >&2; exit 1; }
 
-# The long version of the tests of faults: thirty kills of each of two recipes, compiled runs, ten thousand spoilt files for each reader.
+# The long version of the tests of faults: thirty kills of each of two recipes, compiled runs, ten thousand spoilt files for each reader. Its records are results/stress/.
 stress: $(READY)
-	@S6ERAV3_STRESS=10000 S6ERAV3_KILLS=30 $(BIN)/python -m pytest -q -rs tests/test_resume.py tests/test_fuzz.py tests/test_data.py tests/test_download.py
+	@S6ERAV3_STRESS=10000 S6ERAV3_KILLS=30 S6ERAV3_STRESS_RECORDS=results/stress $(BIN)/python -m pytest -q -rs tests/test_resume.py tests/test_fuzz.py tests/test_data.py tests/test_download.py

@@ -68,6 +68,9 @@ def _difference(data: bytes, name: str) -> str:
 def read_verified(path) -> bytes:
     "The bytes of one of the `MNIST_FILES`; `ValueError` if its size or its MD5 sum is not MNIST's."
     path = Path(path)
+    size, _ = MNIST_FILES[path.name]
+    if path.exists() and (not path.is_file() or path.stat().st_size > size):
+        raise ValueError(f"{path} is no file, or one of more than MNIST's {size:,} bytes; delete it and run `s6erav3 data`")
     data = path.read_bytes()
     if data[:2] == b"\x1f\x8b":
         raise ValueError(f"{path} is still gzipped: rename it to {path.name}.gz and run `gunzip` on it")

@@ -1,5 +1,7 @@
 "Tests never download: what needs MNIST runs where it is at hand and is skipped by name where it is not."
+import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -13,3 +15,16 @@ def mnist_dir():
     try: load_mnist(download=False)
     except FileNotFoundError as error: pytest.skip(f"needs MNIST: {str(error).split(';')[0]}")
     return find_data_dir()[0].resolve()
+
+
+@pytest.fixture(scope="session")
+def keep():
+    "Keeps what a test has found, by topic and case; `make stress` names a folder that gets a file for each topic."
+    found = {}
+    yield lambda topic, case, value: found.setdefault(topic, {}).update({case: value})
+    folder = os.environ.get("S6ERAV3_STRESS_RECORDS")
+    if not folder: return
+    from s6erav3.files import written_whole
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for topic, cases in found.items():
+        with written_whole(Path(folder, f"{topic}.json")) as part: part.write_text(json.dumps(cases, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

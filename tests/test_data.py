@@ -119,6 +119,17 @@ def test_an_idx_header_that_lies(lie):
     assert len(str(error.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize("kind", ["hole", "pipe", "device", "folder"])
+def test_what_is_no_file_or_too_large_is_not_read(kind, tmp_path):
+    path = tmp_path / LABELS
+    if kind == "hole":
+        with open(path, "wb") as file: file.truncate(10**11)
+    elif kind == "pipe": os.mkfifo(path)
+    elif kind == "device": path.symlink_to("/dev/zero")
+    else: path.mkdir()
+    with pytest.raises(ValueError, match="no file, or one of more than MNIST's 10,008 bytes"): read_verified(path)
+
+
 @st.composite
 def mutated(draw):
     "An IDX file that was whole, with bytes changed, cut, inserted or doubled."

@@ -1,12 +1,12 @@
 """Files from strangers: whatever is in them, a reader gives its result or one line, soon, in bounded memory.
 
 Each reader gets damaged copies of good files: S6ERAV3_STRESS of them (200 if it is not set), the same in every run, and another quarter
-of that, with some files made by hand to do harm, in a process of its own that may have 1 GB more. `S6ERAV3_STRESS=10000 pytest tests/test_fuzz.py -s`
-is a stress run. `python tests/test_fuzz.py READER COUNT [FILE...]` is what such a process does."""
+of that, with some files made by hand to do harm, in a process of its own that may have 1 GB more. `python tests/test_fuzz.py READER COUNT [FILE...]` is what such a process does."""
 import copy
 import functools
 import io
 import json
+import math
 import os
 import pickle
 import random
@@ -29,9 +29,12 @@ import torch
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
+from torch import nn
 
+from s6erav3.data import parse_idx
 from s6erav3.models.model import MNISTModel, load_weights
-from s6erav3.training.train import Recipe, read_record, recipe_of
+from s6erav3.training.checkpoint import Progress, Stages, write_checkpoint
+from s6erav3.training.train import Recipe, _Average, read_record, recipe_of
 from s6erav3.your_digit import read_picture
 
 hypothesis.configuration.set_hypothesis_home_dir(tempfile.gettempdir())  # or it would make a folder here
@@ -39,7 +42,22 @@ ROOT = Path(__file__).resolve().parent.parent
 COUNT = int(os.environ.get("S6ERAV3_STRESS", 200))
 DEADLINE = 5  # seconds of the processor for one file; what waits for anything else is ended after ten times as many
 MORE = 10**9  # bytes that a process of its own may have beside what it has at its start
-READERS = {"weights": lambda path: load_weights(MNISTModel(), path), "record": lambda path: recipe_of(read_record(path)), "picture": read_picture}
+RUN = {"recipe": {"name": "best", "learning_rate": 0.1, "channels": [8, 12]}, "seed": 0, "threads": 1}
+
+
+def progress() -> Progress:
+    "That of a small network at its beginning."
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    return Progress(model, optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, 10), _Average(model, 0.9), torch.Generator())
+
+
+def go_on(path):
+    "Go on from a checkpoint."
+    progress().load_state_dict(Stages(path, True, RUN).of("pupil")["resume"])
+
+
+READERS = {"weights": lambda path: load_weights(MNISTModel(), path), "checkpoint": go_on, "record": lambda path: recipe_of(read_record(path)), "picture": read_picture, "idx": lambda path: parse_idx(Path(path).read_bytes())}
 
 
 def attempt(reader: str, path) -> str:
@@ -116,14 +134,47 @@ def good_weights() -> list[dict]:
     torch.manual_seed(0)
     plain = dict(MNISTModel().state_dict())
     files = [saved(state) for state in (plain, MNISTModel().state_dict(), MNISTModel((4, 5, 4, 6, 7, 9)).state_dict(), MNISTModel().state_dict(keep_vars=True))]
-    return [{name: archive.read(name) for name in archive.namelist()} for archive in map(zipfile.ZipFile, map(io.BytesIO, files))]
+    return records_of(files)
+
+
+def records_of(files) -> list[dict]: return [{name: archive.read(name) for name in archive.namelist()} for archive in map(zipfile.ZipFile, map(io.BytesIO, files))]
+
+
+@functools.cache
+def good_states() -> list[dict]:
+    "What checkpoints hold, as `Stages` writes it, after no epoch and after one."
+    found = []
+    for steps in (0, 1):
+        torch.manual_seed(0)
+        made = progress()
+        for _ in range(steps):
+            made.model(torch.randn(2, 1, 5, 5)).sum().backward()
+            made.optimizer.step()
+            made.scheduler.step()
+            made.average.update()
+            made.history.append({"epoch": 1, "train_loss": 0.5, "validation_accuracy": None})
+        found.append({"run": RUN, "seconds": 1.5, "pupil": made.state_dict(), "teacher": None})
+    return found
+
+
+@functools.cache
+def good_checkpoints() -> list[dict]: return records_of(map(checkpoint_of, good_states()))
+
+
+def checkpoint_of(state) -> bytes:
+    with tempfile.TemporaryDirectory() as folder: return write_checkpoint(state, Path(folder, "file")).read_bytes()
+
+
+def laid_out(layout: bytes) -> bytes:
+    "A checkpoint with this layout."
+    return saved({"tensor0": torch.zeros(1).expand(10**12) if layout == b"wide" else torch.zeros(1), "layout": torch.frombuffer(bytearray(layout), dtype=torch.uint8)})
 
 
 @st.composite
-def weights(draw) -> bytes:
+def torch_files(draw, good) -> bytes:
     "A good file with a damaged pickle, one damaged record, or damage anywhere; or a tensor whose numbers are made up."
     if draw(st.integers(0, 4)) == 4: return pickled(one_tensor(*(draw(st.sampled_from((*EDGES, -1, -(2**31), 10, 40, 10**30))) for _ in range(4))))
-    parts, other = (dict(draw(st.sampled_from(good_weights()))) for _ in range(2))
+    parts, other = (dict(draw(st.sampled_from(good()))) for _ in range(2))
     for name in draw(st.sampled_from([[], ["data.pkl"], ["data.pkl"], ["data/0"], ["byteorder"], ["version", "data.pkl"]])):
         name = next(full for full in parts if full.endswith(name))
         parts[name] = damaged(parts[name], next(value for full, value in other.items() if full.endswith("data.pkl")), STEPS_OF_PICKLES, draw(STEPS))
@@ -183,6 +234,19 @@ def harmful_weights() -> dict:
         "bytearray": pickled(b"}X\1\0\0\0acbuiltins\nbytearray\n" + number(10**10) + b"\x85Rs."), "memo": pickled(b"}r\xff\xff\xff\xffj\xff\xff\xff\xffs."),
         "deep": pickled(b"})" + b"\x85" * 200_000 + b"K\0s."), "hash_for_ever": pickled(hashed), "print_for_ever": pickled(listed), "of_marks": pickled(b"(" * 200_000 + b"."),
         "empty": b"", "only_zip": zipped({}), "twice": zipped({"a/data.pkl": b"\x80\2}."}) + zipped({"b/data.pkl": b"\x80\2}."}), "zeros": bytes(10**5), "large": bytes(10**7)}
+
+
+def harmful_checkpoints() -> dict:
+    "The same, and checkpoints in which one part is not what it should be."
+    good = good_states()[1]
+    pupil = good["pupil"]
+    wrong = {"momentum": {**pupil, "optimizer": {**pupil["optimizer"], "state": {0: {"momentum_buffer": "much"}}}}, "no_optimizer": {**pupil, "optimizer": {}}, "nothing": None, "text": "a\nb",
+             "chance": {**pupil, "random": torch.full((5056,), 255, dtype=torch.uint8)}, "short_chance": {**pupil, "generator": torch.zeros(3, dtype=torch.uint8)}, "history": {**pupil, "history": [7]},
+             "average": {**pupil, "average": {"kept": pupil["average"]["kept"][:1], "n": "\x1b[31m"}}, "schedule": {**pupil, "scheduler": {"last_epoch": "x" * 10**6}}}
+    layouts = {"empty": b"{}", "wide": b"wide", "deep": b"[" * 10**5, "deep_dicts": b'{"list": [' * 10**5, "long": b"0" * 10**6, "lacking": b'{"tensor": 7}', "unknown": b'{"set": []}', "two": b'{"list": [], "dict": []}', "odd_key": b'{"dict": [[[], 1]]}',
+               "pairs": b'{"dict": [1, 2]}', "large": b'{"list": [' + b"[]," * 3_300_000 + b"0]}", "larger": bytes(10_000_001), "text": b"\xff"}
+    return harmful_weights() | {f"pupil_{name}": checkpoint_of({**good, "pupil": value}) for name, value in wrong.items()} | {f"layout_{name}": laid_out(layout) for name, layout in layouts.items()} | {
+        "run": checkpoint_of({**good, "run": None}), "long_run": checkpoint_of({**good, "run": {**RUN, "seed": "\n" * 10**5}}), "odd_run": checkpoint_of({**good, "run": {**RUN, "seed": {"a\nb": pupil["model"]}}})}
 
 
 # Records
@@ -289,10 +353,25 @@ def harmful_pictures() -> dict:
             "jpeg2000": pictures.saved(Image.new("RGB", (2_000, 2_000)), "JPEG2000"), "empty": b"", "zeros": bytes(10**6)}
 
 
+# IDX files
+
+def idx(*shape, n=None) -> bytes: return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + bytes(n if n is not None else math.prod(shape))
+
+
+@st.composite
+def damaged_idx(draw) -> bytes:
+    one, other = (draw(st.sampled_from([idx(3, 4, 5), idx(60), idx(1, 1, 60), idx(2, 28, 28), idx(*[1] * 31, 7)])) for _ in range(2))
+    return damaged(one, other, [b"\0\0\x08\x03", b"\xff" * 4, bytes(4), b"\x1f\x8b"], draw(STEPS))
+
+
+def harmful_idx() -> dict:
+    return {"empty": b"", "count": idx(2**32 - 1, 28, 28, n=784), "product": idx(*[2**32 - 1] * 32, n=9), "nothing_at_length": idx(0, *[2**32 - 1] * 9), "wraps": idx(2**16, 2**16, 2**16, 2**16, n=0), "of_no_dimension": idx(n=1), "of_200": idx(*[1] * 200), "gzipped": zlib.compress(idx(5), wbits=31)}
+
+
 # The runs
 
-KINDS_OF_FILE = {"weights": weights, "record": records, "picture": damaged_pictures}
-HARMFUL = {"weights": harmful_weights, "record": harmful_records, "picture": harmful_pictures}
+KINDS_OF_FILE = {"weights": lambda: torch_files(good_weights), "checkpoint": lambda: torch_files(good_checkpoints), "record": records, "picture": damaged_pictures, "idx": damaged_idx}
+HARMFUL = {"weights": harmful_weights, "checkpoint": harmful_checkpoints, "record": harmful_records, "picture": harmful_pictures, "idx": harmful_idx}
 
 
 def fuzz(reader: str, count: int, number: int, folder) -> dict:
@@ -318,36 +397,39 @@ def peak() -> int:
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_damaged_files(reader, tmp_path, capfd, caplog):
+def test_damaged_files(reader, tmp_path, capfd, caplog, keep):
     before = peak()
     found = fuzz(reader, COUNT, 0, tmp_path)
     written = capfd.readouterr()
     assert not written.err and not written.out and not caplog.records
     assert found["n"] >= COUNT and {path.name for path in tmp_path.iterdir()} == {"file"}
-    print(f"{reader}: {found}, {before} to {peak()} MB")
+    keep("damaged_files", reader, {**found, "megabytes_before": before, "megabytes_at_most": peak()})
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_harmful_files_in_little_memory(reader, tmp_path):
+def test_harmful_files_in_little_memory(reader, tmp_path, keep):
     "No crash, nothing on stderr, no file made; the whole in 1 GB more than Python and PyTorch have."
     for name, content in HARMFUL[reader]().items(): (tmp_path / name).write_bytes(content)
-    with open(tmp_path / "hole", "wb") as file:
-        file.write(webp_head())
-        file.truncate(10**10)
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "device").symlink_to("/dev/zero")
-    (tmp_path / "folder").mkdir()
+    if reader != "idx": make_what_is_no_file(tmp_path)  # for IDX files tests/test_data.py does
     names = sorted(path.name for path in tmp_path.iterdir())
     done = subprocess.run([sys.executable, __file__, reader, str(COUNT // 4), *names], cwd=tmp_path, capture_output=True, text=True)
     lines = done.stdout.splitlines()
     assert done.returncode == 0 and not done.stderr, (done.returncode, lines[-1:], done.stderr[-3_000:])
     *said, last = map(json.loads, lines)
-    print(*said, last, sep="\n")
     assert last["fuzz"]["n"] >= COUNT // 4 and last["peak"] - last["before"] < MORE / 1e6
     assert sorted(path.name for path in tmp_path.iterdir()) == names
+    keep("harmful_files", reader, {"files": len(said), "refused": sum(bool(one["said"]) for one in said), "slowest": max(one["seconds"] for one in said), "damaged_files": last["fuzz"]["n"],
+                                   "megabytes_before": last["before"], "megabytes_at_most": last["peak"]})
 
 
-def webp_head() -> bytes: return pictures.saved(seven(48), "WEBP")
+def make_what_is_no_file(folder):
+    "A file of 10 GB that takes no room, a pipe, a device and a folder."
+    with open(folder / "hole", "wb") as file:
+        file.write(pictures.saved(seven(48), "WEBP"))
+        file.truncate(10**10)
+    os.mkfifo(folder / "pipe")
+    (folder / "device").symlink_to("/dev/zero")
+    (folder / "folder").mkdir()
 
 
 def main(reader: str, count: str, *names):

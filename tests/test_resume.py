@@ -2,7 +2,6 @@
 
 S6ERAV3_KILLS says how many runs are killed (3 if it is not set); with it set, compiled runs are tried too.
 """
-import json
 import os
 import random
 import resource
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -48,7 +46,7 @@ def same(a: dict, b: dict) -> bool:
 
 @pytest.mark.parametrize("compile", ["off", pytest.param("on", marks=pytest.mark.skipif(not KILLS, reason="compiled runs are part of `make stress`"))])
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_goes_on_bit_for_bit(name, compile, tmp_path):
+def test_every_recipe_goes_on_bit_for_bit(name, compile, tmp_path, keep):
     splits = load_splits("digits", limit=256)
     recipe = replace(Recipe.named(name), epochs=4, plain_epochs=min(1, Recipe.named(name).plain_epochs))
     options = {"test": False, "verbose": False, "compute": replace(PLAIN, compile=compile)}
@@ -59,12 +57,13 @@ def test_every_recipe_goes_on_bit_for_bit(name, compile, tmp_path):
     model, resumed = run_recipe(recipe, splits, 3, **options, checkpoint=file, resume=True)
     assert same(whole.state_dict(), model.state_dict())
     for a, b in zip(record["history"], resumed["history"]): assert {**a, "seconds": 0} == {**b, "seconds": 0}
+    keep("stops", f"{name}, {'compiled' if compile == 'on' else 'not compiled'}", {"stopped_after_epochs": [1, 3], "the_same_weights": True})
 
 
 @pytest.mark.parametrize("recipe", ["original", pytest.param("best", marks=pytest.mark.skipif(not KILLS, reason="more kills are part of `make stress`"))])
-def test_killed_runs_go_on(recipe, tmp_path):
+def test_killed_runs_go_on(recipe, tmp_path, keep):
     "SIGKILL at random moments of real runs, imports and writes included; then one is let go on to the end."
-    chance, left = random.Random(0), max(KILLS, 3)
+    chance, left, inside = random.Random(0), max(KILLS, 3), 0
     command = [*STEM, "--recipe", recipe, "--epochs", "6"]
     subprocess.run([*command, "--out", tmp_path / "whole"], check=True, capture_output=True)
     for run in range(-(-left // 5)):
@@ -75,11 +74,38 @@ def test_killed_runs_go_on(recipe, tmp_path):
             time.sleep(chance.uniform(0, 1.5))
             process.kill()
             process.communicate()
+            inside += any(out.glob(".*.part*"))
             for name in PUBLISHED: assert not (out / name).exists() or (out / name).stat().st_size > 0.8 * (tmp_path / "whole" / name).stat().st_size
         subprocess.run([*command, "--out", out, "--resume"], check=True, capture_output=True)
         assert same(weights(tmp_path / "whole" / "mnist_model.pth"), weights(out / "mnist_model.pth"))
         assert sorted(path.name for path in out.iterdir()) == sorted(PUBLISHED)
-    if folder := os.environ.get("S6ERAV3_STRESS_RECORDS"): (Path(folder) / f"kills-{recipe}.json").write_text(json.dumps({"recipe": recipe, "kills": left, "identical_weights": True}) + "\n")
+    keep("kills", recipe, {"kills": left, "inside_a_write": inside, "finished_with_the_same_weights": -(-left // 5)})
+
+
+KILLED_IN_A_WRITE = """
+import os, signal, sys
+from s6erav3.cli import main
+calls, real = 0, os.fsync
+def fsync(descriptor):
+    global calls
+    calls += 1
+    if calls == int(sys.argv[1]): os.kill(os.getpid(), signal.SIGKILL)
+    real(descriptor)
+os.fsync = fsync
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def test_killed_inside_writes(tmp_path, keep):
+    "SIGKILL just before a new file is synced and named, or just after; each run goes on from what the one before has left."
+    command, out, moments = [*STEM[3:], "--recipe", "original", "--epochs", "6"], tmp_path / "run", range(1, 12 if KILLS else 4)
+    assert main([*command, "--out", str(tmp_path / "whole")]) == 0
+    for moment in moments:
+        done = subprocess.run([sys.executable, "-c", KILLED_IN_A_WRITE, str(moment), *command, "--out", out, "--resume"], capture_output=True)
+        assert done.returncode == -signal.SIGKILL and any(out.glob(".*.part*")) == moment % 2, done.stderr
+    assert main([*command, "--out", str(out), "--resume"]) == 0
+    assert same(weights(tmp_path / "whole" / "mnist_model.pth"), weights(out / "mnist_model.pth")) and sorted(os.listdir(out)) == sorted(PUBLISHED)
+    keep("kills", "original, inside writes", {"kills": len(moments), "finished_with_the_same_weights": 1})
 
 
 def test_several_processes_do_not_go_on(capsys, monkeypatch, tmp_path):
@@ -97,7 +123,7 @@ def test_ctrl_c_keeps_the_checkpoint(tmp_path):
     _, error = process.communicate(timeout=30)
     assert process.returncode == 130 and "--resume" in error and error.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pth"]
-    assert len(torch.load(tmp_path / "checkpoint.pth", weights_only=True)["pupil"]["history"]) >= 1
+    assert len(read_checkpoint(tmp_path / "checkpoint.pth", {})["pupil"]["history"]) >= 1
 
 
 def call(capsys, *args):
@@ -216,7 +242,7 @@ def test_a_full_disk(tmp_path):
                                            ("plain ASCII", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}), ("no compiler", {"PATH": "/nonexistent", "CXX": None})])
 def test_odd_machines_train(name, changes, tmp_path):
     environment = {key: value for key, value in {**os.environ, **changes}.items() if value is not None}
-    command = STEM[:-1] + ["on" if name == "no compiler" else "off"]
+    command = STEM[:-1] + ["on" if name == "no compiler" or KILLS else "off"]
     done = subprocess.run([*command, "--recipe", "fast", "--epochs", "1", "--out", tmp_path / "run"], capture_output=True, text=True, env=environment, encoding="utf-8", errors="replace")
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr[-2000:]
     assert sorted(os.listdir(tmp_path / "run")) == sorted(PUBLISHED)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from distributed import LocalCluster
 
 from s6erav3 import experiments
 from s6erav3.cli import main
@@ -19,6 +18,8 @@ from s6erav3.training.train import Recipe, read_record
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 import collect  # noqa: E402
+
+LocalCluster = pytest.importorskip("distributed", reason="needs the extra `cluster`").LocalCluster
 
 QUICK = Recipe("quick", epochs=1, schedule="one_cycle")
 

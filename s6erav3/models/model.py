@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CHANNELS', 'POOLS', 'NORMS', 'conv_block', 'count_parameters', 'MNISTModel', 'get_model_size', 'evaluating',
-           'save_weights', 'load_weights', 'load_pretrained']
+           'save_weights', 'Refused', 'load_plain', 'load_weights', 'load_pretrained']
 
 # %% ../../nbs/01_model.ipynb #19632343
 import io
@@ -99,17 +99,17 @@ def save_weights(model: nn.Module, path):
 _NAMES = {"collections OrderedDict": "D", "torch._utils _rebuild_tensor_v2": "A", "torch._utils _rebuild_parameter": "W",
           **{f"torch {kind}Storage": "H" for kind in ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")}}
 
-class _Refused(ValueError): "What a weights file holds that it may not."
+class Refused(ValueError): "What a file made by `torch.save` holds that it may not."
 
 def _steps(program: bytes) -> str:
-    "The steps of a pickle, a letter each, without running it. `_Refused` if it names what makes no tensor."
+    "The steps of a pickle, a letter each, without running it. `Refused` if it names what makes no tensor."
     steps, kept = ["?"], {}
     for step, value, _ in pickletools.genops(program):
         if step.name in ("BINPUT", "LONG_BINPUT"): kept[value] = steps[-1]  # what the last step made is kept under a number
         elif step.name in ("BINGET", "LONG_BINGET"): steps.append(kept[value] if kept[value] in "XDAWH" else "?")  # a text or name once more
         elif step.name != "GLOBAL": steps.append(step.code)
         elif value in _NAMES: steps.append(_NAMES[value])
-        else: raise _Refused(f"it asks for {value[:60]!r}")
+        else: raise Refused(f"it asks for {value[:60]!r}")
     return "".join(steps[1:])
 
 # %% ../../nbs/01_model.ipynb #da53f0a1
@@ -122,13 +122,13 @@ _STATE_DICT = re.compile(rf"\x80(?:}}|D\)R)(?:\((?:{_PAIR})+u)*(?:{_PAIR}s)?(?:{
 
 # %% ../../nbs/01_model.ipynb #80b27df7
 def _repacked(content: bytes) -> io.BytesIO:
-    "The records of a weights file in a new zip. `_Refused` unless they are as PyTorch writes them, not compressed, and a plain state_dict."
+    "The records of a file made by `torch.save` in a new zip. `Refused` unless they are as PyTorch writes them, not compressed, and a plain state_dict."
     with zipfile.ZipFile(io.BytesIO(content)) as old:
         records = old.infolist()
         if any(r.compress_type or r.file_size != r.compress_size for r in records) or sum(r.file_size for r in records) > len(content):
-            raise _Refused("it would unpack to more than it is")
+            raise Refused("it would unpack to more than it is")
         parts = {r.filename.partition("/")[2]: old.read(r) for r in records}
-    if not _STATE_DICT.fullmatch(_steps(parts["data.pkl"])): raise _Refused("it carries more than tensors")
+    if not _STATE_DICT.fullmatch(_steps(parts["data.pkl"])): raise Refused("it carries more than tensors")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as new:
         for name, part in {"version": b"3\n", **parts}.items():
@@ -137,17 +137,21 @@ def _repacked(content: bytes) -> io.BytesIO:
     return packed
 
 # %% ../../nbs/01_model.ipynb #a0bab40a
+def load_plain(content: bytes) -> dict[str, torch.Tensor]:
+    "The tensors by name in a file made by `torch.save`, given its bytes; `Refused` if it holds anything else, other errors if it is damaged. No code in it is run."
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what PyTorch warns of in a strange file is refused
+        return torch.load(_repacked(content), map_location="cpu", weights_only=True)
+
 def _read_tensors(path, most: int) -> dict:
     "The tensors by name in a weights file of at most `most` bytes; `ValueError` if it holds anything else."
     if not Path(path).is_file(): raise FileNotFoundError(f"there is no weights file {path}; `s6erav3 train` writes one, mnist_model.pth")
     with open(path, "rb") as file: content = file.read(most + 1)
     if len(content) > most: raise ValueError(f"{path} is for another network: this one's weights never take more than {most:,} bytes")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what PyTorch warns of in a strange file is refused
-        try: return torch.load(_repacked(content), map_location="cpu", weights_only=True)
-        except Exception as error:  # it fails in many ways on a damaged file
-            reason = str(error) if isinstance(error, _Refused) else "it is damaged or of another format"
-            raise ValueError(f"{path} is not a weights file that is safe to open: {reason}; give a plain state_dict as saved by `s6erav3 train`") from error
+    try: return load_plain(content)
+    except Exception as error:  # it fails in many ways on a damaged file
+        reason = str(error) if isinstance(error, Refused) else "it is damaged or of another format"
+        raise ValueError(f"{path} is not a weights file that is safe to open: {reason}; give a plain state_dict as saved by `s6erav3 train`") from error
 
 def load_weights(model: nn.Module, path) -> nn.Module:
     "Load `path` into `model`; `ValueError` if it is not a file of weights, or not of this network's."
