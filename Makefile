@@ -1,4 +1,4 @@
-# train · test · test-browser · stress · lab · data · bench · notebooks · bundle: each sets itself up.
+# train · test · test-browser · stress · versions · lab · data · bench · notebooks · bundle · docs: each sets itself up.
 #   make train EPOCHS=1                       a quick look
 #   make train ARGS='--seed 1 --out run'      any option of `s6erav3 train`
 #   make lab ARGS='--no-browser'              any option of JupyterLab
@@ -23,7 +23,7 @@ export S6ERAV3_DATA := $(CURDIR)/bundle/data
 endif
 endif
 
-.PHONY: train test test-browser stress lab data bench notebooks bundle
+.PHONY: train test test-browser stress versions lab data bench notebooks bundle
 
 train: $(READY)
 	@$(BIN)/s6erav3 train $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
@@ -77,3 +77,7 @@ $(BROWSER): $(READY)
 # The long version of the tests of faults: thirty kills of each of two recipes, compiled runs, ten thousand spoilt files for each reader. Its records are results/stress/.
 stress: $(READY)
 	@S6ERAV3_STRESS=10000 S6ERAV3_KILLS=30 S6ERAV3_STRESS_RECORDS=results/stress $(BIN)/python -m pytest -q -rs tests/test_resume.py tests/test_fuzz.py tests/test_data.py tests/test_download.py
+
+# The package's tests on the built wheel, in a clean environment for each Python from 3.11 to 3.13 that is to be had.
+versions: $(READY)
+	@PIP_ARGS='$(PIP_ARGS)' $(BIN)/python tools/versions.py $(ARGS)

@@ -47,7 +47,10 @@ def try_python(python: str, wheel: Path, folder: Path) -> dict:
     lost = {"nbdev", "fastcore", "jupyterlab", "ipykernel"} & versions.keys()
     if lost: raise RuntimeError(f"the environment is not clean: {', '.join(sorted(lost))}")
     command = [folder / "env" / "bin" / "python", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *(f"tests/test_{name}.py" for name in TESTS)]
-    done = subprocess.run(command, cwd=tree, capture_output=True, text=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    where = subprocess.run([command[0], "-c", "import s6erav3; print(s6erav3.__file__)"], cwd=tree, env=environment, check=True, capture_output=True, text=True).stdout
+    if not where.startswith(str(folder / "env")): raise RuntimeError(f"the tests would import {where.strip()}, not the wheel")
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
     print(done.stdout[-3_000:], done.stderr[-2_000:], flush=True)
     said = {what: int(n) for n, what in re.findall(r"(\d+) (passed|failed|skipped|errors?)", done.stdout.splitlines()[-1])}
     python_version = subprocess.run([python, "-c", "import platform; print(platform.python_version())"], check=True, capture_output=True, text=True).stdout.strip()
