@@ -23,7 +23,7 @@ export S6ERAV3_DATA := $(CURDIR)/bundle/data
 endif
 endif
 
-.PHONY: train test test-browser stress versions lab data bench notebooks bundle
+.PHONY: train test test-browser stress versions lab data bench notebooks bundle docs
 
 train: $(READY)
 	@$(BIN)/s6erav3 train $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
@@ -55,11 +55,11 @@ $(READY): settings.ini setup.py constraints.txt
 	  || { echo "Error: $(PYTHON) is missing or older than 3.11; name another with PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv >/dev/null 2>&1 \
 	  || { echo "Error: '$(PYTHON) -m venv .venv' failed; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
-	@if $(if $(PIP_ARGS),false,$(if $(BUNDLED),$(BIN)/pip install --dry-run -q --ignore-installed $(BUNDLED) -c constraints.txt -e '.[dev]' >.venv/bundle.log 2>&1,false)); then \
-	  echo "Installing from bundle/wheels" && $(BIN)/pip install $(BUNDLED) -c constraints.txt -e '.[dev]' && touch $@ \
+	@if $(if $(PIP_ARGS),false,$(if $(BUNDLED),$(BIN)/pip install --dry-run -q --ignore-installed $(BUNDLED) -c constraints.txt -e '.[dev,docs]' >.venv/bundle.log 2>&1,false)); then \
+	  echo "Installing from bundle/wheels" && $(BIN)/pip install $(BUNDLED) -c constraints.txt -e '.[dev,docs]' && touch $@ \
 	    || { echo "Error: the installation from bundle/wheels failed (see above)" >&2; exit 1; }; \
 	elif $(BIN)/pip install --dry-run -q --no-deps --ignore-installed --retries 0 --timeout 15 $(PIP_ARGS) -c constraints.txt nbdev >.venv/probe.log 2>&1; then \
-	  $(BIN)/pip install $(PIP_ARGS) -c constraints.txt -e '.[dev]' && touch $@ \
+	  $(BIN)/pip install $(PIP_ARGS) -c constraints.txt -e '.[dev,docs]' && touch $@ \
 	    || { echo "Error: the installation failed (see above); mend that and run make again" >&2; exit 1; }; \
 	elif $(BIN)/python -c 'import s6erav3, nbdev' 2>/dev/null; then \
 	  echo "Note: the settings have changed since the installation, and pip cannot fetch anything now; going on with what is installed" >&2; \
@@ -81,3 +81,6 @@ stress: $(READY)
 # The package's tests on the built wheel, in a clean environment for each Python from 3.11 to 3.13 that is to be had.
 versions: $(READY)
 	@PIP_ARGS='$(PIP_ARGS)' $(BIN)/python tools/versions.py $(ARGS)
+
+docs: $(READY)
+	@$(BIN)/python tools/docs.py $(ARGS)

@@ -1,6 +1,6 @@
 """All that a machine without a network needs, gathered in `bundle/`: `python tools/bundle.py [OPTIONS OF PIP]`.
 
-The wheels of what `.[dev]` requires, with what builds it, and MNIST, verified. What is there is not fetched again.
+The wheels of what `.[dev,docs]` requires, with what builds it, and MNIST, verified. What is there is not fetched again.
 """
 import os
 import subprocess
@@ -13,7 +13,7 @@ from s6erav3.files import written_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLE = ROOT / "bundle"
-WANTED = ["-c", "constraints.txt", ".[dev]", "setuptools", "wheel"]
+WANTED = ["-c", "constraints.txt", ".[dev,docs]", "setuptools", "wheel"]
 README = """\
 What the project needs, for a machine without a network.
 

@@ -47,7 +47,9 @@ def run(path: Path):
                     resources={"metadata": {"path": str(path.parent)}}, extra_arguments=[ERRORS_ONLY])
     asyncio.run(asyncio.wait_for(client.async_execute(), DEADLINE))
     for cell in notebook.cells:
-        for output in cell.get("outputs", []): output.get("data", {}).pop(WIDGET, None)  # lives in a kernel; what stands beside it is kept
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)  # lives in a kernel; what stands beside it is kept
+            if "image/png" in output.get("data", {}): output.metadata["image/png"] = {"alt": readme.alt_text(cell.source)}
     with written_whole(path) as part:
         nbformat.write(notebook, part)
         nbdev_clean(part)

@@ -39,6 +39,7 @@ def build_wheel(folder: Path) -> Path:
 
 def try_python(python: str, wheel: Path, folder: Path) -> dict:
     "Install and test in `folder`; versions and numbers of tests. `CalledProcessError` if the installation fails."
+    os.environ.pop("PYTHONPATH", None)  # or what lies there would count as installed
     tree, pip = folder / "tree", [folder / "env" / "bin" / "python", "-m", "pip"]
     shutil.copytree(ROOT, tree, ignore=lambda where, names: {n for n in names if n.startswith(".") or n in ("s6erav3", "data", "bundle", "runs", "build", "_site", "s6erav3.egg-info")})
     subprocess.run([python, "-m", "venv", folder / "env"], check=True)
@@ -47,10 +48,9 @@ def try_python(python: str, wheel: Path, folder: Path) -> dict:
     lost = {"nbdev", "fastcore", "jupyterlab", "ipykernel"} & versions.keys()
     if lost: raise RuntimeError(f"the environment is not clean: {', '.join(sorted(lost))}")
     command = [folder / "env" / "bin" / "python", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *(f"tests/test_{name}.py" for name in TESTS)]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    where = subprocess.run([command[0], "-c", "import s6erav3; print(s6erav3.__file__)"], cwd=tree, env=environment, check=True, capture_output=True, text=True).stdout
+    where = subprocess.run([command[0], "-c", "import s6erav3; print(s6erav3.__file__)"], cwd=tree, check=True, capture_output=True, text=True).stdout
     if not where.startswith(str(folder / "env")): raise RuntimeError(f"the tests would import {where.strip()}, not the wheel")
-    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True)
     print(done.stdout[-3_000:], done.stderr[-2_000:], flush=True)
     said = {what: int(n) for n, what in re.findall(r"(\d+) (passed|failed|skipped|errors?)", done.stdout.splitlines()[-1])}
     python_version = subprocess.run([python, "-c", "import platform; print(platform.python_version())"], check=True, capture_output=True, text=True).stdout.strip()

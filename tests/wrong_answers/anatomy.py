@@ -1,0 +1,31 @@
+import torch
+
+
+def jump_too_early(layers):
+    field, jump = 1, 1
+    for kernel, stride in layers:
+        jump *= stride
+        field += (kernel - 1) * jump
+    return field
+
+
+def rows_of_the_sum(model):
+    x = torch.randn(1, 1, 28, 28, requires_grad=True)
+    model(x).sum().backward()
+    return (x.grad[0, 0] != 0).any(dim=1).sum().item()
+
+
+def pixels_of_the_square(model):
+    x = torch.randn(1, 1, 28, 28, requires_grad=True)
+    out = model(x)
+    middle = out.shape[-1] // 2
+    out[0, 0, middle, middle].backward()
+    return (x.grad != 0).sum().item()
+
+
+WRONG = {
+    "check_receptive_field": [6, 8, 14, 28],
+    "check_macs": [677_376, 338_688, 864, 876, 14_112, 21_168, 171_696, 1],
+    "check_grow": [jump_too_early, lambda layers: 1 + sum(kernel - 1 for kernel, _ in layers), lambda layers: layers[0][2]],
+    "check_seen": [rows_of_the_sum, pixels_of_the_square],
+}

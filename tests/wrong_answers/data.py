@@ -1,0 +1,23 @@
+import torch
+
+
+def picture_by_picture(source, share): return torch.rand(len(source), generator=torch.Generator().manual_seed(0)) < share
+
+
+def the_last(source, share): return source >= (1 - share) * (source.max() + 1)
+
+
+def one_of_each(source, share):
+    held = torch.zeros(len(source), dtype=torch.bool)
+    for digit in source.unique(): held[(source == digit).nonzero()[0]] = True
+    return held
+
+
+def their_numbers(source, share): return torch.randperm(len(source))[:int(share * len(source))]
+
+
+WRONG = {
+    "check_grey": [0, 0.1307, -0.4242, 127.5, 79],
+    "check_split": [picture_by_picture, the_last, one_of_each, their_numbers],
+    "check_moved": [(0.9, 0.5, 0.8), (100.0, 60.0, 90.0), (90.0, 90.0, 90.0), (90.0, 20.0, 80.0)],
+}
