@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import numpy as np
@@ -50,8 +51,13 @@ def _loader(digits, recipe, *first):
 
 def _published_optimizer(model, recipe): return optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum)
 
-def published_loop(model, digits, recipe, device="cpu"):
-    "The loop of s6erav3 as published: pictures turned one by one, loss and accuracy read after every step."
+def published_loop(
+    model: torch.nn.Module,  # is trained
+    digits: Digits,  # to learn from
+    recipe: Recipe,  # batch size, augmentation and optimiser
+    device: str = "cpu",
+) -> Callable[[int], None]:
+    "The loop of s6erav3 as published, as a call for so many batches: pictures turned one by one, loss and accuracy read after every step."
     loader, optimizer = _loader(digits, recipe, transforms.RandomRotation(recipe.rotation)), _published_optimizer(model.to(device), recipe)
     def train(n):
         model.train()
@@ -68,7 +74,12 @@ def published_loop(model, digits, recipe, device="cpu"):
     return train
 
 # %% ../nbs/07_speed.ipynb #ee77a64c
-def example_loop(model, digits, recipe, device="cpu"):
+def example_loop(
+    model: torch.nn.Module,  # is trained
+    digits: Digits,  # to learn from
+    recipe: Recipe,  # batch size and optimiser
+    device: str = "cpu",
+) -> Callable[[int], None]:
     "The loop of PyTorch's MNIST example, with this network: pictures one by one, without augmentation."
     loader, optimizer = _loader(digits, recipe), _published_optimizer(model.to(device), recipe)
     def train(n):
@@ -80,7 +91,13 @@ def example_loop(model, digits, recipe, device="cpu"):
     return train
 
 # %% ../nbs/07_speed.ipynb #dd2bd6e6
-def our_loop(model, digits, recipe, device="cpu", compute=Compute()):
+def our_loop(
+    model: torch.nn.Module,  # is trained
+    digits: Digits,  # to learn from
+    recipe: Recipe,  # batch size, augmentation and optimiser
+    device: str = "cpu",
+    compute: Compute = Compute(),  # compiling, precision and memory format
+) -> Callable[[int], None]:
     "`train_epoch` on `n` batches at each call, computed as `compute` says."
     digits, generator = Digits(*(t.to(device) for t in digits)), torch.Generator(device).manual_seed(0)
     objective, compute = prepare(model.to(device), compute, normalize(digits.images[:recipe.batch_size // n_processes()]), SHORT)
@@ -104,7 +121,12 @@ def _worker(number, of, threads, meeting, pipe, digits, recipe, compute):
 
 # %% ../nbs/07_speed.ipynb #7546065c
 @contextmanager
-def several_processes(digits, recipe, of=2, compute=Compute()):
+def several_processes(
+    digits: Digits,  # to learn from
+    recipe: Recipe,  # batch size, augmentation and optimiser
+    of: int = 2,  # processes
+    compute: Compute = Compute(),  # compiling, precision and memory format
+) -> Iterator[Callable[[int], None]]:
     "A loop like the others that trains in `of` processes, which end with the block."
     context, threads = mp.get_context("spawn"), max(1, torch.get_num_threads() // 2)
     with tempfile.TemporaryDirectory() as folder:
@@ -126,8 +148,12 @@ def several_processes(digits, recipe, of=2, compute=Compute()):
                 worker.terminate()  # nothing, where it has ended
 
 # %% ../nbs/07_speed.ipynb #4a9e5d64
-def time_in_turn(loops, n, rounds) -> dict[str, list[float]]:
-    "Seconds a batch of each loop, `rounds` times `n` batches in turn, after a round that does not count."
+def time_in_turn(
+    loops: dict[str, Callable[[int], None]],  # by name, each a call that trains so many batches
+    n: int,  # batches timed at once
+    rounds: int,  # how often each loop has its turn
+) -> dict[str, list[float]]:
+    "Seconds a batch of each loop, round by round, after a round that does not count."
     times = {name: [] for name in loops}
     for _ in range(rounds + 1):
         for name, train in loops.items():
@@ -140,13 +166,13 @@ def time_in_turn(loops, n, rounds) -> dict[str, list[float]]:
 # %% ../nbs/07_speed.ipynb #224579e5
 def bench(
     splits: Splits,
-    recipe=Recipe.original(),  # batch size, augmentation and optimiser
-    batches=12,  # timed at once
-    rounds=25,  # how often each loop has its turn
-    processes=False,  # time two processes, too? On a processor only
-    device="cpu",
+    recipe: Recipe = Recipe.original(),  # batch size, augmentation and optimiser
+    batches: int = 12,  # timed at once
+    rounds: int = 25,  # how often each loop has its turn
+    processes: bool = False,  # time two processes, too? On a processor only
+    device: str = "cpu",
 ) -> list[dict]:
-    "Seconds an epoch of several training loops, timed in turn: `name`, `seconds_per_epoch` (median), `spread` (interquartile range), `ratio_to_published` (how many times faster)."
+    "Seconds an epoch of several training loops, timed in turn: `name`, `seconds_per_epoch` (median), `spread` (interquartile range), `ratio_to_published` (how many times faster). `ValueError` for processes on a GPU."
     if processes and device != "cpu": raise ValueError(f"two processes are timed on a processor, not on {device}; add --device cpu")
     digits, n_all = splits.train, math.ceil(len(splits.train.labels) / recipe.batch_size)
     n = min(batches, n_all)
@@ -162,14 +188,18 @@ def bench(
              "ratio_to_published": medians["published loop"] / medians[name]} for name, t in times.items()]
 
 # %% ../nbs/07_speed.ipynb #45155bef
-def time_evaluation(splits) -> float:
+def time_evaluation(splits: Splits) -> float:
     "Seconds to evaluate 10,000 digits, or as many as there are: the median of five."
     model = MNISTModel()
     def evaluate_all(n): evaluate(model, splits.test)
     return float(np.median(time_in_turn({"evaluation": evaluate_all}, n=1, rounds=5)["evaluation"]))
 
-def time_training(recipe, published, *args) -> dict:
-    "A row as of `bench` for a whole `s6erav3 train` by the recipe called `recipe`, against `published` seconds an epoch. Not on Windows."
+def time_training(
+    recipe: str,  # its name
+    published: float,  # seconds that an epoch of the published loop takes
+    *args: str,  # more options of `s6erav3 train`
+) -> dict:
+    "A row as of `bench` for a whole `s6erav3 train`. `RuntimeError` where that fails. Not on Windows."
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
         start = time.perf_counter()
         process = subprocess.Popen([sys.executable, "-m", "s6erav3", "train", "--recipe", recipe, "--out", folder, *args], stdout=subprocess.DEVNULL, stderr=said)

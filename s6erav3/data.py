@@ -19,6 +19,7 @@ import time
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ class Digits(NamedTuple):
         return Digits(self.images[where], self.labels[where])
 
 # %% ../nbs/00_data.ipynb #18eb136f
-def find_data_dir(data_dir=None) -> tuple[Path, bool]:
+def find_data_dir(data_dir: Path | str | None = None) -> tuple[Path, bool]:
     "The folder to look for MNIST in, and whether the user named it."
     named = data_dir or os.environ.get("S6ERAV3_DATA")
     if named: return Path(named), True
@@ -65,7 +66,7 @@ def _difference(data: bytes, name: str) -> str:
     found = len(data), hashlib.md5(data, usedforsecurity=False).hexdigest()
     return "" if found == MNIST_FILES[name] else "{:,} bytes with md5 {}, but MNIST's has {:,} bytes with md5 {}".format(*found, *MNIST_FILES[name])
 
-def read_verified(path) -> bytes:
+def read_verified(path: Path | str) -> bytes:
     "The bytes of one of the `MNIST_FILES`; `ValueError` if its size or its MD5 sum is not MNIST's."
     path = Path(path)
     size, _ = MNIST_FILES[path.name]
@@ -94,7 +95,7 @@ def parse_idx(data: bytes) -> np.ndarray:
 # %% ../nbs/00_data.ipynb #61e2bae2
 RAW = Path("MNIST") / "raw"
 
-def read_mnist(data_dir) -> tuple[Digits, Digits]:
+def read_mnist(data_dir: Path | str) -> tuple[Digits, Digits]:
     "MNIST's 60,000 and 10,000 digits from `data_dir/MNIST/raw`, every file verified first."
     arrays = [torch.from_numpy(parse_idx(read_verified(Path(data_dir) / RAW / name)).copy()) for name in MNIST_FILES]
     images, labels, test_images, test_labels = arrays
@@ -151,10 +152,10 @@ BY_HAND = ("by hand: download " + ", ".join(f"{name}.gz" for name in MNIST_FILES
            + " from a mirror of MNIST (torchvision.datasets.MNIST.mirrors lists some), gunzip them and put them into {}")
 
 def download_mnist(
-    data_dir,  # folder that will hold `MNIST/raw`; made if need be
-    mirrors=(),  # where to fetch from, in this order; torchvision's list if empty
-    timeout=300,  # seconds for the whole download
-):
+    data_dir: Path | str,  # folder that will hold `MNIST/raw`; made if need be
+    mirrors: Sequence[str] = (),  # where to fetch from, in this order; torchvision's list if empty
+    timeout: float = 300,  # seconds for the whole download
+) -> None:
     "Fetch MNIST into `data_dir`; `ConnectionError` if no mirror gives the right files in time."
     from torchvision.datasets import MNIST
     raw = Path(data_dir) / RAW
@@ -169,8 +170,8 @@ def download_mnist(
 
 # %% ../nbs/00_data.ipynb #98cc9926
 def load_mnist(
-    data_dir=None,  # folder that holds `MNIST/raw`; see `find_data_dir`
-    download=True,  # may missing files be fetched? (never into a folder the user named)
+    data_dir: Path | str | None = None,  # folder that holds `MNIST/raw`; see `find_data_dir`
+    download: bool = True,  # may missing files be fetched? (never into a folder the user named)
 ) -> tuple[Digits, Digits]:
     "MNIST's 60,000 and 10,000 digits; `FileNotFoundError`, `ConnectionError` or `ValueError` where they cannot be had."
     folder, named = find_data_dir(data_dir)
@@ -214,7 +215,7 @@ class Splits:
     dataset: str  # "MNIST", or a name that says "not MNIST"
     fold: int = 0  # which part is held out
 
-def split(digits: Digits, n: int, fold=0) -> tuple[Digits, Digits]:
+def split(digits: Digits, n: int, fold: int = 0) -> tuple[Digits, Digits]:
     "Of `digits` shuffled by a fixed permutation the `n` from `fold * n` on, and all others."
     order = torch.from_numpy(np.random.RandomState(0).permutation(len(digits.labels)))
     return digits.take(order[fold * n:(fold + 1) * n]), digits.take(torch.cat([order[:fold * n], order[(fold + 1) * n:]]))
@@ -235,12 +236,12 @@ def _learn_and_test(dataset, data_dir, download) -> tuple[Digits, Digits, str]:
     return learn, test, FALLBACK
 
 def load_splits(
-    dataset="auto",  # "mnist", "digits" (scikit-learn's), or "auto": MNIST if it can be had, else scikit-learn's with a notice
-    data_dir=None,  # folder that holds `MNIST/raw`; see `find_data_dir`
-    holdout=None,  # how many digits to hold out of those to learn from; None: 5,000 of MNIST, 250 of scikit-learn's
-    limit=None,  # learn from the first `limit` digits only
-    download=True,  # may MNIST be fetched from the network?
-    fold=0,  # which part to hold out: the first, the second, and so on
+    dataset: str = "auto",  # "mnist", "digits" (scikit-learn's), or "auto": MNIST if it can be had, else scikit-learn's with a notice
+    data_dir: Path | str | None = None,  # folder that holds `MNIST/raw`; see `find_data_dir`
+    holdout: int | None = None,  # how many digits to hold out of those to learn from; None: 5,000 of MNIST, 250 of scikit-learn's
+    limit: int | None = None,  # learn from the first `limit` digits only
+    download: bool = True,  # may MNIST be fetched from the network?
+    fold: int = 0,  # which part to hold out: the first, the second, and so on
 ) -> Splits:
     "The three splits. `ValueError` for damaged files or impossible numbers, `OSError` where a data set cannot be had."
     if dataset not in DATASETS: raise ValueError(f"there is no data set {dataset!r}; choose one of {', '.join(DATASETS)}")
@@ -255,11 +256,11 @@ def load_splits(
 
 # %% ../nbs/00_data.ipynb #59e6925b
 def show_digits(
-    images,  # `(n, 1, height, width)`, of any number type
-    titles=None,  # one for each image
-    ncols=10,  # images in a row
-    axes=None,  # axes to draw into; a new figure if None
-):
+    images: torch.Tensor,  # `(n, 1, height, width)`, of any number type
+    titles: Sequence | None = None,  # one for each image
+    ncols: int = 10,  # images in a row
+    axes: np.ndarray | None = None,  # axes to draw into; a new figure if None
+) -> np.ndarray:
     "Draw each image in an axes of its own and return the axes."
     nrows = math.ceil(len(images) / ncols)
     if axes is None:
@@ -274,22 +275,22 @@ def show_digits(
 MEAN, STD = 0.1307, 0.3081
 
 # %% ../nbs/00_data.ipynb #1a656212
-def to_unit(images) -> torch.Tensor:
+def to_unit(images: torch.Tensor) -> torch.Tensor:
     "Images as float32: bytes from 0 to 1, floats as they are."
     return images.float() / 255 if images.dtype == torch.uint8 else images.float()
 
-def normalize(images) -> torch.Tensor:
+def normalize(images: torch.Tensor) -> torch.Tensor:
     "Images less MNIST's mean, over its standard deviation, both of pixels from 0 to 1."
     return (to_unit(images) - MEAN) / STD
 
 # %% ../nbs/00_data.ipynb #09aa3a2f
 def affine(
-    images,  # float `(n, channels, height, width)`
-    angle,  # degrees clockwise, `(n,)`
-    scale,  # factor, `(n,)`
-    translate,  # pixels right and down, `(n, 2)`
-    shear,  # degrees along x, `(n,)`
-    displacement=None,  # pixels right and down that each pixel is read from besides, `(n, 2, height, width)`
+    images: torch.Tensor,  # float `(n, channels, height, width)`
+    angle: torch.Tensor,  # degrees clockwise, `(n,)`
+    scale: torch.Tensor,  # factor, `(n,)`
+    translate: torch.Tensor,  # pixels right and down, `(n, 2)`
+    shear: torch.Tensor,  # degrees along x, `(n,)`
+    displacement: torch.Tensor | None = None,  # pixels right and down that each pixel is read from besides, `(n, 2, height, width)`
 ) -> torch.Tensor:
     "Each image turned, scaled, sheared and shifted about its centre by numbers of its own; what comes from outside is 0."
     height, width = images.shape[2:]
@@ -304,7 +305,14 @@ def affine(
     return F.grid_sample(images, grid, align_corners=False)
 
 # %% ../nbs/00_data.ipynb #f43b7194
-def smooth_displacement(n, height, width, pixels, generator=None, device="cpu") -> torch.Tensor:
+def smooth_displacement(
+    n: int,  # how many
+    height: int,  # of each, in pixels
+    width: int,  # of each, in pixels
+    pixels: float,  # standard deviation at the points
+    generator: torch.Generator | None = None,  # source of chance, on the device
+    device: torch.device | str = "cpu",  # to make them on
+) -> torch.Tensor:
     "`n` smooth random fields, `(n, 2, height, width)`: normal numbers of standard deviation `pixels` at 4×4 points, bicubic between."
     points = pixels * torch.randn(n, 2, 4, 4, generator=generator, device=device)
     def weights(size):  # of the 4 points at each place of a line, as a matrix, because a product is many times faster here
@@ -313,13 +321,13 @@ def smooth_displacement(n, height, width, pixels, generator=None, device="cpu") 
 
 # %% ../nbs/00_data.ipynb #9c2543df
 def augment(
-    images,  # float `(n, channels, height, width)`
-    rotation=0.0,  # at most so many degrees either way
-    scale=0.0,  # factor from 1 - scale to 1 + scale
-    translate=0.0,  # at most this fraction of the width and the height either way
-    shear=0.0,  # at most so many degrees either way
-    elastic=0.0,  # standard deviation in pixels of a smooth displacement
-    generator=None,  # source of chance, on the images' device
+    images: torch.Tensor,  # float `(n, channels, height, width)`
+    rotation: float = 0.0,  # at most so many degrees either way
+    scale: float = 0.0,  # factor from 1 - scale to 1 + scale
+    translate: float = 0.0,  # at most this fraction of the width and the height either way
+    shear: float = 0.0,  # at most so many degrees either way
+    elastic: float = 0.0,  # standard deviation in pixels of a smooth displacement
+    generator: torch.Generator | None = None,  # source of chance, on the images' device
 ) -> torch.Tensor:
     "Each image under a random map of its own."
     n, _, height, width = images.shape

@@ -23,9 +23,9 @@ from .your_digit import SURE, to_mnist
 SENT = 140  # pixels along each side of a drawing
 
 def read_drawing(
-    drawing,  # bytes, `SENT` × `SENT`, 255 for ink
-    model,  # a trained `MNISTModel`
-    stage="conv1",  # whose maps to give
+    drawing: bytes,  # `SENT` × `SENT` of them, 255 for ink
+    model: torch.nn.Module,  # a trained `MNISTModel`
+    stage: str = "conv1",  # whose maps to give
 ) -> dict:
     "What the network makes of a drawing: seen (28×28 bytes), probabilities, maps (bytes), their shape, and text."
     ink = np.frombuffer(drawing, np.uint8).reshape(SENT, SENT) > 127
@@ -43,7 +43,7 @@ def _sentence(probabilities) -> str:
     if not share: return "Nothing is drawn yet."
     return f"Read as {digit}, with a probability of {100 * share:.1f} %{'' if share >= SURE else ': not sure'}."
 
-def stages_with_maps(model) -> list[str]:
+def stages_with_maps(model: torch.nn.Module) -> list[str]:
     "The names of the stages that put out pictures of more than one cell."
     return [name for name, stage in feature_maps(model, torch.zeros(1, 28, 28, dtype=torch.uint8)).items() if stage.ndim == 3 and stage[0].numel() > 1]
 
@@ -56,8 +56,12 @@ def example_drawing() -> bytes:
     return picture.tobytes()
 
 # %% ../nbs/08_drawing.ipynb #fe61c690
-def plot_drawing(drawing, model, stage="conv1"):
-    "A drawing, what the network is given, the probabilities and the maps of a stage; return the axes."
+def plot_drawing(
+    drawing: bytes,  # `SENT` × `SENT` of them, 255 for ink
+    model: torch.nn.Module,  # a trained `MNISTModel`
+    stage: str = "conv1",  # whose maps to show
+) -> np.ndarray:
+    "A drawing, what the network is given, the probabilities and the maps of a stage; return the four axes."
     reading = read_drawing(drawing, model, stage)
     figure, axes = plt.subplots(1, 4, figsize=(10, 2.7), width_ratios=[1, 1, 1.3, 1.6], layout="constrained")
     pictures = [torch.frombuffer(bytearray(data), dtype=torch.uint8).view(1, 1, side, side) for data, side in ((drawing, SENT), (reading["seen"], 28))]
@@ -77,7 +81,7 @@ def _tiled(maps, shape, across=4) -> np.ndarray:
     return np.concatenate([np.concatenate(list(row), axis=1) for row in maps.reshape(-1, across, *maps.shape[1:])])
 
 # %% ../nbs/08_drawing.ipynb #90cad128
-def example_png(model) -> bytes:
+def example_png(model: torch.nn.Module) -> bytes:
     "The example as a PNG."
     file, figure = io.BytesIO(), plot_drawing(example_drawing(), model)[0].figure
     figure.savefig(file, dpi=80)
@@ -85,8 +89,8 @@ def example_png(model) -> bytes:
     return file.getvalue()
 
 # %% ../nbs/08_drawing.ipynb #7241ba71
-def drawing_pad(model=None):
-    "A pad to draw on, in a notebook, for the shipped network if `model` is None; where anywidget is not installed, a notice and the example."
+def drawing_pad(model: torch.nn.Module | None = None) -> object:
+    "A `DrawingPad` for a notebook, for the shipped network if `model` is None; where anywidget is not installed, a notice and the example."
     model = model or load_pretrained()
     example = example_png(model)
     if find_spec("anywidget"):

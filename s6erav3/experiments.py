@@ -70,14 +70,14 @@ def sweep(
     recipes: Iterable[Recipe],  # whose names differ
     seeds: Iterable[int],  # each recipe is run with each
     splits: Splits | Callable[[int], Splits],  # digits to learn from, to watch and to test on; or a function that gives those of a seed
-    out="runs",  # each run gets a folder in it
-    jobs=None,  # processes on this machine; as many as it has cores if None
-    scheduler=None,  # address of a Dask scheduler, like tcp://10.0.0.1:8786, to use its workers instead
-    test=True,  # look at the test digits? Never in runs that are made in order to choose
-    compute=Compute(),  # compiling, precision and memory format
-    snapshots=False,  # keep the weights after each epoch, too, in half precision, as a list of state_dicts in epochs.pth
+    out: str | Path = "runs",  # each run gets a folder in it
+    jobs: int | None = None,  # processes on this machine; as many as it has cores if None
+    scheduler: str | None = None,  # address of a Dask scheduler, like tcp://10.0.0.1:8786, to use its workers instead
+    test: bool = True,  # look at the test digits? Never in runs that are made in order to choose
+    compute: Compute = Compute(),  # compiling, precision and memory format
+    snapshots: bool = False,  # keep the weights after each epoch, too, in half precision, as a list of state_dicts in epochs.pth
 ) -> dict[str, str]:
-    "Make all runs that are missing in `out`; what went wrong, by run. `OSError` where the scheduler does not answer."
+    "Make all runs that are missing in `out`; what went wrong, by run. `ValueError` for a folder with other runs in it, `OSError` where the scheduler does not answer."
     recipes = list(recipes)
     if len({recipe.name for recipe in recipes}) < len(recipes): raise ValueError("recipes of one sweep need different names")
     digits_of = splits if callable(splits) else lambda seed: splits
@@ -116,19 +116,23 @@ def _workers(jobs, scheduler):
     with client, parallel_config("dask", client=client, n_jobs=-1): yield
 
 # %% ../nbs/06_experiments.ipynb #b4d47841
-def read_records(out, recipes, seeds) -> list[dict]:
+def read_records(
+    out: str | Path,  # the folder given to `sweep`
+    recipes: Iterable[Recipe],  # whose runs to read
+    seeds: Iterable[int],  # of each recipe
+) -> list[dict]:
     "The records of those runs that are there."
     paths = (_folder(out, recipe, seed) / "record.json" for recipe in recipes for seed in seeds)
     return [read_record(path) for path in paths if path.is_file()]
 
-def summarize(records) -> pd.DataFrame:
+def summarize(records: list[dict]) -> pd.DataFrame:
     "For each recipe: how many runs, and mean and standard deviation over seeds of the last epoch's accuracies in per cent."
     rows = pd.DataFrame([{"recipe": r["recipe_name"], "held out": r["history"][-1]["validation_accuracy"], "test": r["test_accuracy"]} for r in records], columns=["recipe", "held out", "test"])
     columns = rows.astype({"held out": float, "test": float}).groupby("recipe", sort=False)
     return pd.concat([columns.size().rename("runs"), *(columns[name].agg(what).rename(f"{name}, {what}") for name in ("held out", "test") for what in ("mean", "std"))], axis=1)
 
 # %% ../nbs/06_experiments.ipynb #7d33c836
-def scoreboard(tested, watched) -> pd.DataFrame:
+def scoreboard(tested: list[dict], watched: list[dict]) -> pd.DataFrame:
     "For each recipe with `tested` records: test accuracies in per cent, and those on held-out digits, in the last epoch and in the best, of `watched` runs of the same recipe under any name."
     def row(runs):
         recipe = recipe_of(runs[0])
@@ -171,14 +175,14 @@ def rung(name: str) -> Recipe:
     return replace(start, name=f"ladder-{name}", **change)
 
 # %% ../nbs/06_experiments.ipynb #909ffef6
-def last_epochs(records) -> pd.DataFrame:
+def last_epochs(records: list[dict]) -> pd.DataFrame:
     "Held-out accuracies of the last epoch in per cent: a row for each recipe, a column for each seed."
     rows = [(r["recipe_name"], r["seed"], r["history"][-1]["validation_accuracy"]) for r in records]
     return pd.DataFrame(rows, columns=["recipe", "seed", "accuracy"]).pivot(index="recipe", columns="seed", values="accuracy")
 
 # %% ../nbs/06_experiments.ipynb #bef5023b
-def paired_test(before, after) -> dict:
-    "By how much `after` exceeds `before` on average over the same seeds, with its 95 % interval, and the p value of the paired t-test (Student 1908)."
+def paired_test(before: pd.Series, after: pd.Series) -> dict:
+    "By how much `after` exceeds `before` in points, on average over the same seeds in the same order, with its 95 % interval, and the p value of the paired t-test (Student 1908)."
     test = stats.ttest_rel(after, before)
     low, high = test.confidence_interval(0.95)
     return {"gain": (after - before).mean(), "low": low, "high": high, "p": test.pvalue}

@@ -8,6 +8,7 @@ __all__ = ['written_whole', 'folder_to_oneself']
 # %% ../nbs/00_files.ipynb #cf39d86c
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +17,7 @@ except ModuleNotFoundError: fcntl = None  # on Windows
 
 # %% ../nbs/00_files.ipynb #e97f7281
 @contextmanager
-def written_whole(path):
+def written_whole(path: Path | str) -> Iterator[Path]:
     "Gives the name of a file to write in the block; it becomes `path` when the block ends, all of it, or where the block fails, not at all. `OSError` where it cannot be written."
     path, part = Path(path), None
     try:
@@ -44,7 +45,7 @@ def _umask() -> int:
 
 # %% ../nbs/00_files.ipynb #f311a3c6
 @contextmanager
-def folder_to_oneself(folder):
+def folder_to_oneself(folder: Path | str) -> Iterator[Path]:
     "Inside the block no other process has `folder` to itself; what writers that were killed left there is swept out. `BlockingIOError` where one has it now. (Windows has no such lock; there nobody is kept out.)"
     folder = Path(folder)
     if fcntl is None:

@@ -7,6 +7,7 @@ __all__ = ['DrawingPad']
 
 # %% ../nbs/08_widget.ipynb #7da2bb2b
 import base64
+from collections.abc import Callable
 from importlib.resources import files
 
 import anywidget
@@ -20,14 +21,14 @@ class DrawingPad(anywidget.AnyWidget):
     stages = traitlets.List().tag(sync=True)
 
     def __init__(self,
-                 read,  # from a drawing's bytes and a stage's name to what the page shows, as `read_drawing` gives it
-                 stages,  # names to choose from
-                 example):  # a PNG, shown where there is no page
+                 read: Callable[[bytes, str], dict],  # from a drawing's bytes and a stage's name to what the page shows, as `read_drawing` gives it
+                 stages: list[str],  # names to choose from
+                 example: bytes):  # a PNG, shown where there is no page
         self.read, self.example = read, example
         super().__init__(stages=stages)
         self.on_msg(self.answer)
 
-    def answer(self, pad, question: dict, buffers: list):
+    def answer(self, pad, question: dict, buffers: list) -> None:
         "Read the drawing in `buffers` and send the page what it shows."
         reading = self.read(bytes(buffers[0]), question["stage"])
         pictures = [reading.pop("seen"), reading.pop("maps")]

@@ -11,6 +11,7 @@ __all__ = ['SMALLEST', 'LARGEST_FILE', 'MOST_SCANS', 'WORKING', 'FAINT', 'SPECK'
 import logging
 import os
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -54,7 +55,7 @@ LARGEST_FILE = 100_000_000  # bytes
 MOST_SCANS = 100  # of a progressive JPEG, each of which goes over the whole picture; ten are usual
 WORKING = 250  # the side of a square with as many pixels as are worked with
 
-def open_picture(file) -> Image.Image:
+def open_picture(file: str | os.PathLike) -> Image.Image:
     "The picture in `file`, decoded; `OSError` or `ValueError` says in one line why there is none. Its size is looked at first."
     try: path = _not_empty(Path(file))
     except OSError as error: raise type(error)(f"{file} cannot be read ({error.strerror})" if error.errno else str(error)) from None
@@ -224,7 +225,7 @@ class Reading(NamedTuple):
     masks: list  # of each digit, `(height, width)`, left to right
     digits: list  # each as MNIST would have it, bytes `(28, 28)`
 
-def read_picture(picture) -> Reading:
+def read_picture(picture: str | os.PathLike | Image.Image | np.ndarray) -> Reading:
     "What is in a picture: a file, a `PIL.Image` or an array of bytes. `OSError` or `ValueError` where no digit can be found; they name the file."
     name = str(picture) if isinstance(picture, (str, os.PathLike)) else "the picture"
     if not isinstance(picture, (np.ndarray, Image.Image)): picture = open_picture(picture)
@@ -257,8 +258,8 @@ def _listed(pictures) -> list:
     if not pictures: raise ValueError("there is no picture to read; give at least one")
     return pictures
 
-def verdicts(images, model=None) -> pd.DataFrame:
-    "Digit, probability, runner_up and sure for each of the images, bytes `(n, 28, 28)`."
+def verdicts(images: np.ndarray, model: torch.nn.Module | None = None) -> pd.DataFrame:
+    "Digit, probability, runner_up and sure for each of the images, bytes `(n, 28, 28)`, by the shipped network if `model` is None."
     if not len(images): return pd.DataFrame(columns=["digit", "probability", "runner_up", "sure"])
     found = _predictions(images, model)
     runner_up = np.argsort(found.probabilities, axis=1)[:, -2]
@@ -272,8 +273,8 @@ def _predictions(images, model) -> Predictions:
 # %% ../nbs/08_your_digit.ipynb #0ead1311
 def predict(
     pictures,  # files, `PIL.Image`s or arrays of bytes, or one of them
-    model=None,  # the shipped network if None
-    on_error=None,  # is called with the error of a picture that cannot be read, and the others are read; raised if None
+    model: torch.nn.Module | None = None,  # the shipped network if None
+    on_error: Callable[[Exception], None] | None = None,  # is called with the error of a picture that cannot be read, and the others are read; raised if None
 ) -> pd.DataFrame:
     "A row for each digit: file, position from the left, digit, probability, runner_up, sure. `OSError` or `ValueError` names what cannot be read."
     rows, images = [], [np.zeros((0, 28, 28), np.uint8)]
@@ -291,8 +292,8 @@ def predict(
 # %% ../nbs/08_your_digit.ipynb #822fa73d
 def plot_reading(
     pictures,  # files, `PIL.Image`s or arrays of bytes
-    model=None,  # the shipped network if None
-    most=12,  # rows at the most
+    model: torch.nn.Module | None = None,  # the shipped network if None
+    most: int = 12,  # rows at the most
 ) -> Figure:
     "A figure with a row for each digit: the picture, its ink with the digit framed, its 28×28, the probabilities. Errors as from `read_picture`."
     rows = list(islice(((r.colour, r.ink, *digit) for r in map(read_picture, _listed(pictures)) for digit in zip(r.masks, r.digits)), most))

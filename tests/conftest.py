@@ -27,4 +27,6 @@ def keep():
     from s6erav3.files import written_whole
     Path(folder).mkdir(parents=True, exist_ok=True)
     for topic, cases in found.items():
-        with written_whole(Path(folder, f"{topic}.json")) as part: part.write_text(json.dumps(cases, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        path = Path(folder, f"{topic}.json")
+        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}  # of a stress run that was stopped, or of some of its tests
+        with written_whole(path) as part: part.write_text(json.dumps({**before, **cases}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

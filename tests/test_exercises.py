@@ -2,7 +2,6 @@
 import ast
 import importlib
 import inspect
-import json
 import re
 import sys
 from pathlib import Path
@@ -12,15 +11,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 EXERCISES = ROOT / "exercises"
-LESSONS = [path.stem for path in sorted((ROOT / "nbs").glob("*.ipynb")) if path.stem not in ("index", "glossary", "09_cli_main")]
-sys.path[:0] = [str(EXERCISES), str(ROOT / "tests")]
+sys.path[:0] = [str(EXERCISES), str(ROOT / "tests"), str(ROOT / "tools")]
+import budgets  # noqa: E402
 import checks  # noqa: E402
+
+LESSONS = [path.stem for path in sorted((ROOT / "nbs").glob("*.ipynb")) if path.stem not in budgets.NO_LESSONS]
 
 
 def cells(path: Path, kind="code") -> list[dict]:
     "The cells of a notebook, without hidden ones."
-    found = [{**cell, "source": "".join(cell["source"])} for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == kind]
-    return [cell for cell in found if not cell["source"].startswith("#| hide")]
+    return [cell for cell in budgets.cells(path, kind) if not cell["source"].startswith("#| hide")]
 
 
 def verdicts(path: Path, monkeypatch) -> list:

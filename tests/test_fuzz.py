@@ -34,7 +34,7 @@ from torch import nn
 from s6erav3.data import parse_idx
 from s6erav3.models.model import MNISTModel, load_weights
 from s6erav3.training.checkpoint import Progress, Stages, write_checkpoint
-from s6erav3.training.train import Recipe, _Average, read_record, recipe_of
+from s6erav3.training.train import _Average, read_record, recipe_of
 from s6erav3.your_digit import read_picture
 
 hypothesis.configuration.set_hypothesis_home_dir(tempfile.gettempdir())  # or it would make a folder here

@@ -16,17 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(path for path in (ROOT / "nbs").glob("*.ipynb") if path.stem != "glossary")  # of which tests/test_glossary.py speaks
 BIN = Path(sys.executable).parent
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/piygr/s6erav3/blob/main/nbs/{})"
-FOR_COLAB = "#| hide\nimport importlib.util\nif importlib.util.find_spec(\"s6erav3\") is None:"
 sys.path.insert(0, str(ROOT / "tools"))
 import readme  # noqa: E402
-
-
-def cells(path: Path, kind="code") -> list[dict]:
-    return [{**cell, "source": "".join(cell["source"])} for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == kind]
-
-
-def code_lines(cell: dict) -> int:
-    return sum(bool(line.strip()) and not line.startswith("#|") for line in cell["source"].splitlines())
+from budgets import cells  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +61,6 @@ def test_opens_with_title_promise_and_target(path):
     first = cells(path, "markdown")[0]["source"]
     assert re.match(r"# .+\n\n> .+(\n\n|$)", first) and (path.stem == "09_cli_main" or BADGE.format(path.name) in first)
     assert path.stem == "10_faults" or any(re.search(r"^#\| default_exp \S+$", cell["source"], re.M) for cell in cells(path))
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_is_of_a_length_to_be_read(path):
-    lengths = sorted(code_lines(cell) for cell in cells(path) if not cell["source"].startswith(FOR_COLAB))
-    assert lengths[len(lengths) // 2] <= 6 and lengths[-1] <= 30
-    assert path.stem == "index" or 0.5 <= len(cells(path, "markdown")) / len(lengths) <= 1
-    assert path.stat().st_size <= 400_000
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -98,7 +98,7 @@ sys.exit(main(sys.argv[2:]))
 
 def test_killed_inside_writes(tmp_path, keep):
     "SIGKILL just before a new file is synced and named, or just after; each run goes on from what the one before has left."
-    command, out, moments = [*STEM[3:], "--recipe", "original", "--epochs", "6"], tmp_path / "run", range(1, 12 if KILLS else 4)
+    command, out, moments = [*STEM[3:], "--recipe", "original", "--epochs", "30" if KILLS else "6"], tmp_path / "run", range(1, 12 if KILLS else 4)
     assert main([*command, "--out", str(tmp_path / "whole")]) == 0
     for moment in moments:
         done = subprocess.run([sys.executable, "-c", KILLED_IN_A_WRITE, str(moment), *command, "--out", out, "--resume"], capture_output=True)

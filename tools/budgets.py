@@ -1,9 +1,7 @@
 """What the budgets of the notebooks and the package are, and how much of each is used: `python tools/budgets.py [FOLDER]`."""
 import ast
-import inspect
 import io
 import json
-import re
 import sys
 import tokenize
 from pathlib import Path

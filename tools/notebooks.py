@@ -65,7 +65,7 @@ def main(names) -> int:
     for path in [Path(name).resolve() for name in names] or [*sorted((ROOT / "nbs").glob("*.ipynb")), *sorted((ROOT / "exercises" / "solutions").glob("*.ipynb"))]:
         print(f"running {path.relative_to(ROOT)}", flush=True)
         try: run(path)
-        except (CellExecutionError, CellTimeoutError, asyncio.TimeoutError) as error:
+        except (CellExecutionError, CellTimeoutError, TimeoutError) as error:
             print(f"Error: {path.name} stopped: {error or f'not done after {DEADLINE} s'}", file=sys.stderr)
             return 1
     readme.write()

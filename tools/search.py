@@ -58,7 +58,7 @@ def main() -> int:
     runs, results, status = ROOT / "runs" / "search", ROOT / "results" / "search", 0
     for name in names:
         recipes, folds, holdout = ROUNDS[name]
-        def digits_of(seed): return load_splits("mnist", fold=folds[seed], holdout=holdout)
+        def digits_of(seed, folds=folds, holdout=holdout): return load_splits("mnist", fold=folds[seed], holdout=holdout)
         faults = sweep(recipes, folds, digits_of, runs, test=False)
         for run, fault in faults.items(): print(f"{run}: {fault}", file=sys.stderr)
         status = status or bool(faults)

@@ -9,7 +9,7 @@ from s6erav3 import load_pretrained
 from s6erav3.drawing import SENT, example_drawing, read_drawing
 
 
-@check("A stroke is a few kilobytes of questions and answers, and so it can be answered at once.")
+@check("So few bytes are sent at once, and the hand notices nothing.")
 def check_bytes(there, back):
     "Bytes of pictures each way at a stroke, with the maps of conv2 shown."
     reading = read_drawing(example_drawing(), load_pretrained(), "conv2")

@@ -12,7 +12,7 @@ def check_count(parameters):
     "All parameters where transition1 only pools and conv3 takes what conv2 gives."
     c1, c2, t1, *rest = CHANNELS
     published, right = count_parameters(MNISTModel()), count_parameters(MNISTModel((c1, c2, None, *rest)))
-    squeeze, conv3, wider = (c2 + 1) * t1, (9 * t1 + 1) * rest[0], (9 * c2 + 1) * rest[0]
+    squeeze, wider = (c2 + 1) * t1, (9 * c2 + 1) * rest[0]
     if parameters == published - squeeze: return "You only took the 1×1 convolution out. What comes into conv3 now, and how many weights has it then?"
     if parameters == wider: return f"{parameters:,} is conv3's new convolution alone; asked is the whole network."
     if parameters == right - rest[0]: return "Nearly: does your count of conv3 have its biases?"

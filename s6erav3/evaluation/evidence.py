@@ -8,6 +8,7 @@ __all__ = ['occlusion_map', 'plot_on_digit', 'gradient_map', 'features']
 # %% ../../nbs/05_evidence.ipynb #7f2a613e
 import matplotlib.pyplot as plt
 import torch
+from torch import nn
 
 from ..data import normalize, to_unit
 from .interpret import stage_outputs
@@ -16,10 +17,10 @@ from ..training.train import log_probabilities
 
 # %% ../../nbs/05_evidence.ipynb #3e79ed71
 def occlusion_map(
-    model,  # from images to class scores
-    image,  # bytes `(1, height, width)`
-    digit=None,  # whose log-probability to watch; the answer's if None
-    size=5,  # height and width of the patch in pixels, odd
+    model: nn.Module,  # from images to class scores
+    image: torch.Tensor,  # bytes `(1, height, width)`
+    digit: int | None = None,  # whose log-probability to watch; the answer's if None
+    size: int = 5,  # height and width of the patch in pixels, odd
 ) -> torch.Tensor:
     "How many nats the log-probability falls when the patch around each pixel is blank, `(height, width)`: Zeiler and Fergus 2014; `ValueError` for an even size."
     if size % 2 == 0: raise ValueError(f"a patch of {size} pixels has no middle; give an odd size")
@@ -32,12 +33,12 @@ def occlusion_map(
 
 # %% ../../nbs/05_evidence.ipynb #eb103c60
 def plot_on_digit(
-    image,  # `(1, height, width)`
-    values,  # one for each pixel, `(height, width)`
-    title="",  # what to see
-    unit="",  # of the values, for the colour bar
-    ax=None,  # axes to draw into; a new figure if None
-):
+    image: torch.Tensor,  # `(1, height, width)`
+    values: torch.Tensor,  # one for each pixel, `(height, width)`
+    title: str = "",  # what to see
+    unit: str = "",  # of the values, for the colour bar
+    ax: plt.Axes | None = None,  # axes to draw into; a new figure if None
+) -> plt.Axes:
     "`values` in violet above zero and orange below, under the outline of the digit; return the axes."
     ax = ax or plt.subplots(figsize=(3.9, 3.3), layout="constrained")[1]
     limit = float(values.abs().max()) or 1.0
@@ -49,9 +50,9 @@ def plot_on_digit(
 
 # %% ../../nbs/05_evidence.ipynb #3e1ea2d2
 def gradient_map(
-    model,  # from images to class scores; `fc` puts out its logits
-    image,  # `(1, height, width)`: bytes, or floats from 0 to 1
-    digit=None,  # whose logit; the answer's if None
+    model: nn.Module,  # from images to class scores; `fc` puts out its logits
+    image: torch.Tensor,  # `(1, height, width)`: bytes, or floats from 0 to 1
+    digit: int | None = None,  # whose logit; the answer's if None
 ) -> torch.Tensor:
     "The derivative of a logit by each pixel, in logits for a unit of ink (0 to 1), `(height, width)`: Simonyan et al. 2014."
     pixels = to_unit(image).to(next(model.parameters()).device).unsqueeze(0).requires_grad_()
@@ -61,7 +62,7 @@ def gradient_map(
     return torch.autograd.grad(logits[digit], pixels)[0][0, 0].cpu()
 
 # %% ../../nbs/05_evidence.ipynb #0f6d1266
-def features(model, images) -> torch.Tensor:
+def features(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     "What `gap` puts out for `images`, bytes `(n, 1, 28, 28)`: `(n, 20)` for the published network, on the CPU, in evaluation mode."
     rows = []
     with stage_outputs(model) as outputs:

@@ -7,6 +7,7 @@ __all__ = ['PEOPLE', 'label_votes', 'misclassified', 'plot_mistakes', 'plot_filt
            'plot_maps']
 
 # %% ../../nbs/05_interpretation.ipynb #39f21aa5
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 
@@ -14,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from ..data import normalize, show_digits
 from .metrics import Predictions
@@ -30,7 +32,7 @@ PEOPLE = {"disagree": "#D55E00", "agree": "#0072B2", "not asked": "#666666"}  # 
 
 def misclassified(
     predictions: Predictions,  # of `n` digits
-    votes=None,  # what people say of them, as from `label_votes`; None where nobody was asked
+    votes: pd.DataFrame | None = None,  # what people say of them, as from `label_votes`; None where nobody was asked
 ) -> pd.DataFrame:
     "Every misread digit, largest loss (in nats) first, and whether `people` agree with its label; `ValueError` if the votes are on other digits."
     labels, where = predictions.labels, np.flatnonzero(~predictions.correct)
@@ -45,10 +47,10 @@ def misclassified(
 # %% ../../nbs/05_interpretation.ipynb #68647f17
 def plot_mistakes(
     mistakes: pd.DataFrame,  # as `misclassified` gives them
-    images,  # all of the digits, bytes
-    ncols=10,  # digits in a row
-):
-    "A grid of misread digits with index, label → answer, both probabilities, and what people say; return the axes."
+    images: torch.Tensor,  # all of the digits, bytes
+    ncols: int = 10,  # digits in a row
+) -> np.ndarray:
+    "A grid of misread digits with index, label → answer, both probabilities, and what people say; return the axes, `ValueError` if there is none to draw."
     if mistakes.empty: raise ValueError("there is no misread digit to draw")
     nrows = -(-len(mistakes) // ncols)
     figure, axes = plt.subplots(nrows, ncols, figsize=(1.02 * ncols, 1.5 * nrows + 0.5), squeeze=False, layout="constrained")
@@ -59,8 +61,8 @@ def plot_mistakes(
     return axes
 
 # %% ../../nbs/05_interpretation.ipynb #9955088f
-def plot_filters(model, axes=None):
-    "The filters of conv1: violet where ink counts for, orange where it counts against."
+def plot_filters(model: nn.Module, axes: np.ndarray | None = None) -> np.ndarray:
+    "The filters of conv1: violet where ink counts for, orange where it counts against; return the axes."
     filters = model.conv1[0].weight.detach()[:, 0].cpu()
     if axes is None: axes = plt.subplots(1, len(filters), figsize=(1.15 * len(filters) + 0.6, 1.8), squeeze=False, layout="constrained")[1][0]
     limit = filters.abs().max().item()
@@ -68,12 +70,12 @@ def plot_filters(model, axes=None):
         shown = ax.imshow(weights, cmap="PuOr", vmin=-limit, vmax=limit)
         ax.set(xticks=[], yticks=[], title=f"{i}")
     axes[0].figure.colorbar(shown, ax=list(axes), label="weight")
-    axes[0].figure.suptitle("The filters of conv1")
+    axes[0].figure.suptitle("The filters of conv1: violet where ink counts for, orange where against")
     return axes
 
 # %% ../../nbs/05_interpretation.ipynb #24bc54a6
 @contextmanager
-def stage_outputs(model, detach=True):
+def stage_outputs(model: nn.Module, detach: bool = True) -> Iterator[dict]:
     "Inside the `with` block, a dict that each forward pass fills: stage name → what it put out, `(n, channels, height, width)`; gradients flow through it unless detached."
     outputs = {}
     def note(name): return lambda module, args, output: outputs.update({name: output.detach() if detach else output})
@@ -82,15 +84,15 @@ def stage_outputs(model, detach=True):
     finally:
         for hook in hooks: hook.remove()
 
-def feature_maps(model, image) -> dict:
+def feature_maps(model: nn.Module, image: torch.Tensor) -> dict[str, torch.Tensor]:
     "What every stage puts out for one image `(1, 28, 28)` of bytes: name → `(channels, height, width)` or `(classes,)`."
     with evaluating(model), torch.inference_mode(), stage_outputs(model) as outputs:
         model(normalize(image.unsqueeze(0).to(next(model.parameters()).device)))
     return {name: output[0].cpu() for name, output in outputs.items()}
 
 # %% ../../nbs/05_interpretation.ipynb #2da8af78
-def plot_maps(maps: dict):
-    "Every stage a row, every channel a picture, each stage on its own scale of grey."
+def plot_maps(maps: dict) -> np.ndarray:
+    "Every stage a row, every channel a picture, each stage on its own scale of grey; return the axes."
     maps = {name: m for name, m in maps.items() if m.ndim == 3}
     n_columns = max(len(m) for m in maps.values())
     figure, axes = plt.subplots(len(maps), n_columns, figsize=(0.55 * n_columns + 1, 0.62 * len(maps)), squeeze=False, layout="constrained")

@@ -11,18 +11,19 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
+from torch import nn
 
 from ..data import Digits, affine, normalize, to_unit
 from .metrics import accuracy_interval, predict_digits
 
 # %% ../../nbs/04_robustness.ipynb #f2fc1458
-def _move(images, angle=0.0, scale=1.0, right=0.0):
+def _move(images: torch.Tensor, angle=0.0, scale=1.0, right=0.0) -> torch.Tensor:
     "All images turned (degrees clockwise), scaled (factor) and shifted (pixels to the right) alike."
     numbers = torch.tensor([angle, scale, right, 0.0], device=images.device).expand(len(images), 4)
     return affine(images, numbers[:, 0], numbers[:, 1], numbers[:, 2:], numbers[:, 3])
 
 # %% ../../nbs/04_robustness.ipynb #7538d4c0
-def _thicken(images, pixels):
+def _thicken(images: torch.Tensor, pixels: float) -> torch.Tensor:
     "Strokes wider by `pixels`, or narrower if negative; rounded to a whole number."
     sign, k = (1 if pixels >= 0 else -1), round(abs(pixels))  # k half pixels on each side
     fine = sign * images.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
@@ -40,9 +41,9 @@ DISTORTIONS = {  # name: what makes it of float images from 0 to 1, an amount an
 }
 
 def distort(
-    images,  # `(n, 1, height, width)`, bytes or floats from 0 to 1
-    name,  # one of the `DISTORTIONS`
-    amount,  # degrees clockwise, pixels to the right, factor, standard deviation of a pixel from 0 to 1, that of a Gaussian in pixels, or pixels wider
+    images: torch.Tensor,  # `(n, 1, height, width)`, bytes or floats from 0 to 1
+    name: str,  # one of the `DISTORTIONS`
+    amount: float,  # degrees clockwise, pixels to the right, factor, standard deviation of a pixel from 0 to 1, that of a Gaussian in pixels, or pixels wider
 ) -> torch.Tensor:
     "The images distorted, as floats; the same noise at every call. `ValueError` if there is no such distortion."
     if name not in DISTORTIONS: raise ValueError(f"there is no distortion {name!r}; choose one of {', '.join(DISTORTIONS)}")
@@ -51,10 +52,10 @@ def distort(
 
 # %% ../../nbs/04_robustness.ipynb #16a9efae
 def accuracy_under(
-    model,  # from normalised images to class scores
+    model: nn.Module,  # from normalised images to class scores
     digits: Digits,  # images of bytes, or of floats from 0 to 1
-    name,  # one of the `DISTORTIONS`
-    amounts,  # see `distort` for the units
+    name: str,  # one of the `DISTORTIONS`
+    amounts: tuple | list,  # see `distort` for the units
 ) -> pd.DataFrame:
     "A row an amount: amount, accuracy, and its 95 % interval from low to high, in per cent. `ValueError` if there is no such distortion."
     found = [predict_digits(model, Digits(normalize(distort(digits.images, name, amount)), digits.labels)).correct for amount in amounts]
@@ -63,12 +64,12 @@ def accuracy_under(
 
 # %% ../../nbs/04_robustness.ipynb #e7a463fb
 def plot_robustness(
-    table,  # as `accuracy_under` gives it
-    label,  # of the amount, with its unit
-    trained=None,  # lowest and highest amount that training showed; not marked if None
-    ax=None,  # axes to draw into; a new figure if None
-):
-    "Accuracy with its interval against the amount; the title says within which amounts at most 5 points are lost."
+    table: pd.DataFrame,  # as `accuracy_under` gives it
+    label: str,  # of the amount, with its unit
+    trained: tuple | None = None,  # lowest and highest amount that training showed; not marked if None
+    ax: plt.Axes | None = None,  # axes to draw into; a new figure if None
+) -> plt.Axes:
+    "Accuracy with its interval, in per cent, against the amount; the title says within which amounts at most 5 points are lost; return the axes."
     ax = ax or plt.subplots(figsize=(4.4, 3.2), layout="constrained")[1]
     if trained is not None: ax.axvspan(*trained, color="#E69F00", alpha=0.35, linewidth=3, label="shown in training")
     ax.errorbar(table["amount"], table["accuracy"], [table["accuracy"] - table["low"], table["high"] - table["accuracy"]], fmt="o-", color="#0072B2", markersize=4, capsize=3)

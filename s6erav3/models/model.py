@@ -13,6 +13,7 @@ import pickletools
 import re
 import warnings
 import zipfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -25,11 +26,11 @@ from ..files import written_whole
 
 # %% ../../nbs/01_model.ipynb #3d45b6d5
 def conv_block(
-    in_channels,  # channels that come in
-    out_channels,  # channels that go out
-    padding,  # rows and columns of zeros put round the image
-    dropout,  # probability that a channel is blanked while training
-    norm="after",  # where BatchNorm2d stands: "after" ReLU, as published, "before" it, or "none" at all
+    in_channels: int,  # channels that come in
+    out_channels: int,  # channels that go out
+    padding: int,  # rows and columns of zeros put round the image
+    dropout: float,  # probability that a channel is blanked while training
+    norm: str = "after",  # where BatchNorm2d stands: "after" ReLU, as published, "before" it, or "none" at all
 ) -> nn.Sequential:
     "Conv2d 3×3 → ReLU → BatchNorm2d → Dropout2d."
     convolution, normalise = nn.Conv2d(in_channels, out_channels, 3, padding=padding), nn.BatchNorm2d(out_channels)
@@ -49,10 +50,10 @@ class MNISTModel(nn.Module):
     "The network of s6erav3: `(n, 1, 28, 28)` normalised pixels → `(n, 10)` log-probabilities. 6,926 parameters as published."
 
     def __init__(self,
-                 channels=CHANNELS,  # that go out of conv1, conv2, transition1, conv3, conv4, conv5
-                 dropout=0.05,  # probability that a channel is blanked while training
-                 pool="published",  # or "global": average all 5×5 cells rather than the first 3×3; or "none": leave them all to the last layer
-                 norm="after"):  # where batch normalisation stands in a block: "after" ReLU, "before" it, or "none"
+                 channels: tuple = CHANNELS,  # that go out of conv1, conv2, transition1, conv3, conv4, conv5
+                 dropout: float = 0.05,  # probability that a channel is blanked while training
+                 pool: str = "published",  # or "global": average all 5×5 cells rather than the first 3×3; or "none": leave them all to the last layer
+                 norm: str = "after"):  # where batch normalisation stands in a block: "after" ReLU, "before" it, or "none"
         super().__init__()
         if pool not in POOLS: raise ValueError(f"there is no pool {pool!r}; choose one of {', '.join(POOLS)}")
         if norm not in NORMS: raise ValueError(f"there is no norm {norm!r}; choose one of {', '.join(NORMS)}")
@@ -67,7 +68,7 @@ class MNISTModel(nn.Module):
         self.gap = nn.Sequential(POOLS[pool]())  # 1×1
         self.fc = nn.Linear(25 * c5 if pool == "none" else c5, 10)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         "Log-probabilities of the ten digits."
         x = self.transition1(self.conv2(self.conv1(x)))
         x = self.transition2(self.conv4(self.conv3(x)))
@@ -81,7 +82,7 @@ def get_model_size(model: nn.Module) -> float:
 
 # %% ../../nbs/01_model.ipynb #7bd44b5b
 @contextmanager
-def evaluating(model: nn.Module):
+def evaluating(model: nn.Module) -> Iterator[nn.Module]:
     "Evaluation mode inside the `with` block; afterwards every module is in the mode it was in."
     modes = {module: module.training for module in model.modules()}
     model.eval()
@@ -90,7 +91,7 @@ def evaluating(model: nn.Module):
         for module, mode in modes.items(): module.training = mode
 
 # %% ../../nbs/01_model.ipynb #a7fe521a
-def save_weights(model: nn.Module, path):
+def save_weights(model: nn.Module, path: Path | str) -> None:
     "Save the model's state_dict to `path`, all of it or nothing."
     torch.save({name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}, buffer := io.BytesIO())  # PyTorch's own words for a full disk are dark
     with written_whole(path) as part: part.write_bytes(buffer.getvalue())
@@ -153,7 +154,7 @@ def _read_tensors(path, most: int) -> dict:
         reason = str(error) if isinstance(error, Refused) else "it is damaged or of another format"
         raise ValueError(f"{path} is not a weights file that is safe to open: {reason}; give a plain state_dict as saved by `s6erav3 train`") from error
 
-def load_weights(model: nn.Module, path) -> nn.Module:
+def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
     "Load `path` into `model`; `ValueError` if it is not a file of weights, or not of this network's."
     own = model.state_dict()
     state = _read_tensors(path, sum(2 * t.nbytes + 2**12 for t in own.values()) + 2**16)  # room for wider numbers, for the names and for what zip adds
@@ -167,7 +168,7 @@ def load_weights(model: nn.Module, path) -> nn.Module:
     return model
 
 # %% ../../nbs/01_model.ipynb #32630a15
-def load_pretrained(name="best") -> MNISTModel:
+def load_pretrained(name: str = "best") -> MNISTModel:
     "The trained network that ships under `name`, in evaluation mode; `ValueError` if none does."
     folder = files("s6erav3") / "weights"
     path = folder / f"{name}.pth"

@@ -13,6 +13,7 @@ import inspect
 import math
 import random
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, partial, reduce
@@ -38,12 +39,12 @@ class Field:
     jump: int | Fraction | None = 1  # between neighbouring cells; None if there is only one
 
     @property
-    def size(self):
+    def size(self) -> float:
         "The receptive field: how many pixels the cell that sees most sees."
         return max(last - first for first, last in zip(self.firsts, self.lasts)) + 1
 
     @property
-    def start(self):
+    def start(self) -> float | None:
         "The centre of what the first cell sees; None where it sees everything."
         return None if math.isinf(self.size) else (self.firsts[0] + self.lasts[0]) / 2
 
@@ -552,7 +553,7 @@ def _unhook(module):
 
 # %% ../../nbs/02_tracing.ipynb #ce3a6091
 @contextlib.contextmanager
-def same_chance():
+def same_chance() -> Iterator[None]:
     "Inside the block chance may be used; afterwards torch, NumPy and Python go on as if it had not been."
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()
     try: yield
@@ -562,8 +563,8 @@ def same_chance():
 # %% ../../nbs/02_tracing.ipynb #e1c94855
 def trace(
     model: nn.Module,  # left as it is
-    sizes,  # of the inputs, each without the batch
-    device,  # "meta" for shapes only, or "cpu"
+    sizes: tuple,  # of the inputs, each without the batch
+    device: str,  # "meta" for shapes only, or "cpu"
 ) -> list[dict]:
     "A row for each call: layer, kind, shapes, params, macs, geometry and layout. `ValueError` names the layer that stopped."
     with torch.inference_mode(False), torch.no_grad(), same_chance(): return _trace(duplicate(model, device), sizes, device)
@@ -601,7 +602,7 @@ def _blame(watch, error) -> ValueError:
     return ValueError(f"{where} cannot take an input of shape {got}: {(str(error) or type(error).__name__).splitlines()[0]}")
 
 # %% ../../nbs/02_tracing.ipynb #847a5df4
-def input_sizes(model, input_size) -> tuple:
+def input_sizes(model: nn.Module, input_size: tuple) -> tuple:
     "A tuple of input sizes; `TypeError` if they are not what the network's forward takes, or if it is no network to follow."
     if not isinstance(model, nn.Module): raise TypeError(f"layer_table takes a torch.nn.Module, not {type(model).__name__}")
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()): raise TypeError("a scripted network cannot be followed; give the module it was made from")

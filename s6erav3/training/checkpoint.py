@@ -48,7 +48,7 @@ class Progress:
         self.history = [{"epoch": epoch, **row} for epoch, row in enumerate(state["history"], 1)]
 
 # %% ../../nbs/03_checkpoint.ipynb #faf88645
-def write_checkpoint(state: dict, path) -> Path:
+def write_checkpoint(state: dict, path: str | Path) -> Path:
     "Write the state of a run to `path`, all of it or nothing; the one before stays until then."
     tensors = {}
     layout = json.dumps(_taken_apart(state, tensors)).encode()
@@ -93,7 +93,7 @@ def difference(found: dict, wanted: dict) -> str:
     "The first thing in which a run that was found is not as wanted, with both values; an empty text if there is none."
     return next((f"{key} is {repr(found.get(key))[:200]} there and {value!r} here" for key, value in wanted.items() if found.get(key) != value), "")
 
-def read_checkpoint(path, run: dict) -> dict | None:
+def read_checkpoint(path: str | Path, run: dict) -> dict | None:
     "The state in a checkpoint of the same run, None where there is no file. `ValueError` names what differs from `run`, or says that the file is damaged. No code in it is run."
     path = Path(path)
     if not path.exists(): return None

@@ -13,9 +13,11 @@ import math
 import os
 import sys
 import time
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import astuple, dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -153,7 +155,7 @@ def rank() -> int:
     return dist.get_rank() if n_processes() > 1 else 0
 
 @contextmanager
-def processes(device):
+def processes(device: str) -> Iterator[str]:
     "Inside the block the processes that torchrun started work together, and only rank 0 prints; gives each its device. Without torchrun there is one."
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield device
@@ -164,14 +166,14 @@ def processes(device):
     with redirect_stdout(sys.stdout if rank() == 0 else io.StringIO()): yield device
     dist.destroy_process_group()
 
-def of_rank_0(thing):
+def of_rank_0(thing: Any) -> Any:
     "What rank 0 has for `thing`, in all processes."
     if n_processes() == 1: return thing
     box = [thing]
     dist.broadcast_object_list(box, src=0)
     return box[0]
 
-def rank_0_first(call):
+def rank_0_first(call: Callable) -> Any:
     "What `call` returns, called by rank 0 before the others, who may rely on what it left behind."
     if rank() > 0: dist.barrier()
     result = call()
@@ -179,13 +181,13 @@ def rank_0_first(call):
     return result
 
 # %% ../../nbs/03_compute.ipynb #8899d39f
-def deal(batch, of=None, number=None) -> tuple[torch.Tensor, float]:
+def deal(batch: torch.Tensor, of: int | None = None, number: int | None = None) -> tuple[torch.Tensor, float]:
     "This process's part of the indices in `batch`, and the weight of its mean loss, 1 if the cards come out even."
     of, number = of or n_processes(), rank() if number is None else number
     mine = batch[number::of]
     return (mine, len(mine) * of / len(batch)) if len(mine) else (batch[:1], 0.0)
 
-def share(network):
+def share(network: nn.Module) -> nn.Module:
     "`network` with its gradients averaged over the processes, where there are several."
     if n_processes() == 1: return network
     return nn.parallel.DistributedDataParallel(network, forward_sync_buffers=False)
@@ -230,7 +232,7 @@ def _ratio(a, b, n) -> float:
     return min(first for first, _ in rounds) / min(second for _, second in rounds)
 
 # %% ../../nbs/03_compute.ipynb #cbd0e8ba
-def autocast(device, precision):
+def autocast(device: str | torch.device, precision: str) -> AbstractContextManager:
     "The context in which a network computes in `precision`."
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
 
@@ -256,9 +258,9 @@ SHORT = 150_000  # digits; over so many, compiling saves more than it takes, exc
 
 def choose(
     compute: Compute,  # what was asked for
-    model,  # on its device
-    x,  # a batch for it
-    n_digits,  # that the whole run will be shown
+    model: nn.Module,  # on its device
+    x: torch.Tensor,  # a batch for it
+    n_digits: int,  # that the whole run will be shown
 ) -> Compute:
     "`compute` with every `auto` decided."
     if n_digits < SHORT: return Compute(*(plain if asked == "auto" else asked for asked, plain in zip(astuple(compute), astuple(PLAIN))))
@@ -309,11 +311,11 @@ class _Compiled(nn.Module):
 
 # %% ../../nbs/03_compute.ipynb #99bc89a6
 def prepare(
-    model,  # on its device; afterwards in the memory format chosen
+    model: nn.Module,  # on its device; afterwards in the memory format chosen
     compute: Compute,  # what was asked for
-    x,  # a full batch for it
-    n_digits,  # that the whole run will be shown
-    teacher=None,  # a network whose answers are to be learnt, on the same device; afterwards in the same memory format
+    x: torch.Tensor,  # a full batch for it
+    n_digits: int,  # that the whole run will be shown
+    teacher: nn.Module | None = None,  # a network whose answers are to be learnt, on the same device; afterwards in the same memory format
 ) -> tuple[nn.Module, Compute]:
     "The `Objective` of `model`, compiled where that is chosen, and how it computes."
     model.train()

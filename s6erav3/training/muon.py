@@ -14,7 +14,7 @@ from torch import optim
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # a, b and c
 
 # %% ../../nbs/03_muon.ipynb #9659fff6
-def orthogonal(matrices) -> list[torch.Tensor]:
+def orthogonal(matrices: list[torch.Tensor]) -> list[torch.Tensor]:
     "Each tensor, as a matrix `(n, ...)`, with singular values of about 1 (0.7 to 1.2, but for what was below 0.002 of its norm), by five Newton-Schulz steps (Jordan and others 2024)."
     (a, b, c), flat = COEFFICIENTS, [m.flatten(1) for m in matrices]
     rows, columns = (max(m.shape[i] for m in flat) for i in (0, 1))
@@ -30,11 +30,11 @@ class Muon(optim.SGD):
     "SGD with momentum for `others`; for the weights of `convolutions` the steps are made orthogonal, and have a learning rate of their own."
 
     def __init__(self,
-                 convolutions,  # weights to be moved in every direction
-                 others,  # parameters to be moved by SGD
-                 rate,  # by how much a step moves the convolutions in each direction
-                 learning_rate,  # of the others
-                 momentum):  # fraction that is kept, of both
+                 convolutions: list[torch.nn.Parameter],  # weights to be moved in every direction
+                 others: list[torch.nn.Parameter],  # parameters to be moved by SGD
+                 rate: float,  # by how much a step moves the convolutions in each direction
+                 learning_rate: float,  # of the others
+                 momentum: float):  # fraction that is kept, of both
         super().__init__([{"params": others, "momentum": momentum}, {"params": convolutions, "lr": rate}], learning_rate, fused=True)
         self.kept = momentum
         for p in convolutions: self.state[p]["average"] = torch.zeros_like(p)

@@ -13,11 +13,11 @@ from ..models.model import CHANNELS, MNISTModel
 
 # %% ../../nbs/03_teacher.ipynb #1ac36ce3
 def distillation_loss(
-    scores,  # of the student, `(n, classes)`
-    teacher_scores,  # of the teacher, of the same shape
-    labels,  # `(n,)`
-    weight=0.9,  # of the teacher in the loss; the labels have the rest
-    temperature=2.0,  # what both scores are divided by before they are compared
+    scores: torch.Tensor,  # of the student, `(n, classes)`
+    teacher_scores: torch.Tensor,  # of the teacher, of the same shape
+    labels: torch.Tensor,  # `(n,)`
+    weight: float = 0.9,  # of the teacher in the loss; the labels have the rest
+    temperature: float = 2.0,  # what both scores are divided by before they are compared
 ) -> torch.Tensor:
     "`weight` times the divergence from the teacher's softened probabilities, times the squared temperature, and the rest times the cross-entropy, over the batch on average (Hinton, Vinyals and Dean 2015)."
     mine, wanted = (F.log_softmax(s / temperature, dim=1) for s in (scores, teacher_scores))
@@ -26,8 +26,8 @@ def distillation_loss(
 
 # %% ../../nbs/03_teacher.ipynb #734e592d
 def wider_network(
-    times,  # how many times as many channels in every layer
-    dropout=0.0,  # probability that a channel is blanked while training
+    times: int,  # how many times as many channels in every layer
+    dropout: float = 0.0,  # probability that a channel is blanked while training
 ) -> MNISTModel:
     "The published network, wider."
     return MNISTModel(tuple(times * c for c in CHANNELS), dropout)

@@ -15,6 +15,7 @@ import platform
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ import matplotlib.pyplot as plt
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from torch import optim
+from torch import nn, optim
 from tqdm import tqdm
 
 from .. import __version__
@@ -34,25 +35,6 @@ from .compute import PLAIN, Compute, Objective, deal, n_processes, of_rank_0, pr
 from .muon import Muon
 from .teacher import wider_network
 from ..models.model import CHANNELS, NORMS, POOLS, MNISTModel, count_parameters, evaluating, get_model_size, save_weights
-
-# %% ../../nbs/03_training.ipynb #d25fe795
-CHOICES = {"schedule": ("plateau", "one_cycle", "constant"), "pool": tuple(POOLS), "norm": NORMS}
-LIMITS = {"epochs": (1, math.inf), "batch_size": (1, math.inf), "learning_rate": (0, math.inf), "momentum": (0, 1), "muon": (0, math.inf), "rotation": (0, 360),
-          "scale": (0, 1), "translate": (0, 1), "shear": (0, 90), "elastic": (0, math.inf), "plain_epochs": (0, math.inf), "warmup": (0, 1),
-          "ema": (0, 1), "dropout": (0, 1), "teacher": (0, 100)}
-WHOLE = ("epochs", "batch_size", "plain_epochs", "teacher")
-
-def _check_recipe(recipe):
-    "`ValueError` for a number that is out of its `LIMITS`, for what is not among the `CHOICES`, and for impossible channels."
-    for name, (low, high) in LIMITS.items():
-        value = getattr(recipe, name)
-        if name in WHOLE and not isinstance(value, int): raise ValueError(f"{name} must be a whole number, not {value}")
-        if not low <= value < high: raise ValueError(f"{name} must be at least {low} and less than {high}, not {value}")
-    for name, choices in CHOICES.items():
-        if (value := getattr(recipe, name)) not in choices: raise ValueError(f"there is no {name} {value!r}; choose one of {', '.join(choices)}")
-    if not isinstance(recipe.name, str) or not recipe.name.isprintable() or set("/\\") & set(recipe.name): raise ValueError(f"a recipe's name is a text that can be in the name of a folder, not {recipe.name!r}")
-    if len(recipe.channels) != 6 or not all(isinstance(c, int) and 0 < c <= 1_000 for i, c in enumerate(recipe.channels) if i != 2 or c is not None):
-        raise ValueError(f"channels are six whole numbers up to 1,000, of which the third may be None, not {recipe.channels}")
 
 # %% ../../nbs/03_training.ipynb #4a7a199a
 @dataclass(frozen=True)
@@ -80,6 +62,25 @@ class _Numbers:
     teacher: int = 0  # a network with so many times as many channels is trained first and teaches this one; 0 does without
 
     def __post_init__(self): _check_recipe(self)
+
+# %% ../../nbs/03_training.ipynb #d25fe795
+CHOICES = {"schedule": ("plateau", "one_cycle", "constant"), "pool": tuple(POOLS), "norm": NORMS}
+LIMITS = {"epochs": (1, math.inf), "batch_size": (1, math.inf), "learning_rate": (0, math.inf), "momentum": (0, 1), "muon": (0, math.inf), "rotation": (0, 360),
+          "scale": (0, 1), "translate": (0, 1), "shear": (0, 90), "elastic": (0, math.inf), "plain_epochs": (0, math.inf), "warmup": (0, 1),
+          "ema": (0, 1), "dropout": (0, 1), "teacher": (0, 100)}
+WHOLE = ("epochs", "batch_size", "plain_epochs", "teacher")
+
+def _check_recipe(recipe):
+    "`ValueError` for a number that is out of its `LIMITS`, for what is not among the `CHOICES`, and for impossible channels."
+    for name, (low, high) in LIMITS.items():
+        value = getattr(recipe, name)
+        if name in WHOLE and not isinstance(value, int): raise ValueError(f"{name} must be a whole number, not {value}")
+        if not low <= value < high: raise ValueError(f"{name} must be at least {low} and less than {high}, not {value}")
+    for name, choices in CHOICES.items():
+        if (value := getattr(recipe, name)) not in choices: raise ValueError(f"there is no {name} {value!r}; choose one of {', '.join(choices)}")
+    if not isinstance(recipe.name, str) or not recipe.name.isprintable() or set("/\\") & set(recipe.name): raise ValueError(f"a recipe's name is a text that can be in the name of a folder, not {recipe.name!r}")
+    if len(recipe.channels) != 6 or not all(isinstance(c, int) and 0 < c <= 1_000 for i, c in enumerate(recipe.channels) if i != 2 or c is not None):
+        raise ValueError(f"channels are six whole numbers up to 1,000, of which the third may be None, not {recipe.channels}")
 
 # %% ../../nbs/03_training.ipynb #f68b583f
 class Recipe(_Numbers):
@@ -119,12 +120,12 @@ class Recipe(_Numbers):
 RECIPES = ("original", "best", "fast", "smallest_994", "smallest_99")
 
 # %% ../../nbs/03_training.ipynb #482ac40b
-def get_scheduler(optimizer) -> optim.lr_scheduler.ReduceLROnPlateau:
+def get_scheduler(optimizer: optim.Optimizer) -> optim.lr_scheduler.ReduceLROnPlateau:
     "A tenth of the learning rate after two epochs without a better accuracy, in per cent, unless that is a cut of less than 0.001."
     return optim.lr_scheduler.ReduceLROnPlateau(optimizer, "max", patience=1, threshold=0.001, threshold_mode="abs", eps=0.001)
 
 # %% ../../nbs/03_training.ipynb #8fcdc056
-def make_optimizer(model, recipe: Recipe) -> optim.Optimizer:
+def make_optimizer(model: nn.Module, recipe: Recipe) -> optim.Optimizer:
     "SGD with momentum, or `Muon` where the recipe has a rate for it and the model has convolutions."
     convolutions, others = ([p for p in model.parameters() if (p.ndim == 4) == wanted] for wanted in (True, False))
     if recipe.muon and convolutions: return Muon(convolutions, others, recipe.muon, recipe.learning_rate, recipe.momentum)
@@ -140,12 +141,12 @@ def _make_scheduler(optimizer, recipe: Recipe, steps_per_epoch: int):
 
 # %% ../../nbs/03_training.ipynb #3a23488f
 def make_batch(
-    images,  # all of them, bytes or floats
-    labels,
-    where,  # indices of the batch
+    images: torch.Tensor,  # all of them, `(n, channels, height, width)`, bytes or floats
+    labels: torch.Tensor,  # `(n,)`
+    where: torch.Tensor,  # indices of the batch
     recipe: Recipe,  # for its augmentation
-    generator,  # source of chance
-):
+    generator: torch.Generator,  # source of chance
+) -> tuple[torch.Tensor, torch.Tensor]:
     "The digits at `where`, augmented as the recipe says and normalised if they are bytes."
     x = to_unit(images[where])
     amounts = (recipe.rotation, recipe.scale, recipe.translate, recipe.shear, recipe.elastic)
@@ -160,13 +161,13 @@ def _check_losses(losses, optimizer):
 
 # %% ../../nbs/03_training.ipynb #c18c9d65
 def train_epoch(
-    objective,  # an `Objective`: the network to train, left in training mode, with its loss
-    optimizer,  # its optimiser
-    train,  # images and labels, on the model's device
-    recipe,  # batch size and augmentation
-    generator,  # source of the order and of the augmentation
-    after_step=(),  # called after each step
-    label=None,  # for a progress bar, drawn where there is a terminal; no bar if None
+    objective: nn.Module,  # an `Objective`: the network to train, left in training mode, with its loss
+    optimizer: optim.Optimizer,  # its optimiser
+    train: tuple[torch.Tensor, torch.Tensor],  # images and labels, on the model's device
+    recipe: Recipe,  # batch size and augmentation
+    generator: torch.Generator,  # source of the order and of the augmentation
+    after_step: Sequence[Callable] = (),  # called after each step
+    label: str | None = None,  # for a progress bar, drawn where there is a terminal; no bar if None
 ) -> tuple[float, float]:
     "One pass over `train` in random order; mean loss and accuracy in per cent, as they were while learning. `FloatingPointError` where a loss is no number."
     images, labels = train
@@ -190,9 +191,9 @@ def train_epoch(
 
 # %% ../../nbs/03_training.ipynb #c684a4c4
 def log_probabilities(
-    model,  # from images to class scores
-    images,  # `(n, channels, height, width)`; bytes are normalised
-    batch_size=250,  # images at once; few enough for their activations to stay in a processor's cache
+    model: nn.Module,  # from images to class scores
+    images: torch.Tensor,  # `(n, channels, height, width)`; bytes are normalised
+    batch_size: int = 250,  # images at once; few enough for their activations to stay in a processor's cache
 ) -> torch.Tensor:
     "The model's log-probabilities of every class, `(n, classes)`, on the CPU, in evaluation mode."
     device = next(model.parameters()).device
@@ -200,7 +201,7 @@ def log_probabilities(
         outputs = [model(normalize(x) if x.dtype == torch.uint8 else x.float()) for x in images.to(device).split(batch_size)]
         return F.log_softmax(torch.cat(outputs), dim=1).cpu()
 
-def evaluate(model, digits) -> tuple[float, float]:
+def evaluate(model: nn.Module, digits: tuple[torch.Tensor, torch.Tensor]) -> tuple[float, float]:
     "Mean loss and accuracy in per cent on `digits`."
     images, labels = digits
     scores, labels = log_probabilities(model, images), labels.cpu()
@@ -245,6 +246,7 @@ class _Average:
         torch._foreach_lerp_(self.kept, self.live, 1 - min(self.decay, (1 + self.n) / (10 + self.n)))
 
     def swap(self):
+        "Put the average into the model, and what was there into `kept`; a second call undoes it."
         for live, kept in zip(self.live, self.kept):
             was = live.clone()
             live.copy_(kept)
@@ -302,18 +304,18 @@ def _fit(model, recipe, train, valid, seed, device, verbose, compute, teacher=No
 
 # %% ../../nbs/03_training.ipynb #c39fb62e
 def fit(
-    model,  # any network from images to class scores; trained in place, moved to `device`
-    recipe,  # a `Recipe`
-    train,  # images and labels; byte images are normalised as MNIST, float images taken as they are (outside is 0)
-    valid=None,  # images and labels to watch, or None
-    seed=0,  # decides order, augmentation and dropout
-    device="cpu",  # or "cuda"
-    verbose=True,  # print two lines an epoch, and a progress bar where there is a terminal
-    compute=Compute(),  # compiling, precision and memory format
-    teacher=None,  # a trained network whose scores are to be learnt too, whatever the recipe says; it stays as it is
-    after_epoch=None,  # called with the number of each epoch and the network as it is then, which it must leave alone
-    checkpoint=None,  # called after each epoch with the state of the run, which goes on changing: to be written at once
-    resume=None,  # such a state, to go on from; with the same network, recipe, digits and seed the weights come out as without the pause
+    model: nn.Module,  # any network from images to class scores; trained in place, moved to `device`
+    recipe: Recipe,  # all but the seed
+    train: tuple[torch.Tensor, torch.Tensor],  # images and labels; byte images are normalised as MNIST, float images taken as they are (outside is 0)
+    valid: tuple[torch.Tensor, torch.Tensor] | None = None,  # images and labels to watch, or None
+    seed: int = 0,  # decides order, augmentation and dropout
+    device: str = "cpu",  # or "cuda"
+    verbose: bool = True,  # print two lines an epoch, and a progress bar where there is a terminal
+    compute: Compute = Compute(),  # compiling, precision and memory format
+    teacher: nn.Module | None = None,  # a trained network whose scores are to be learnt too, whatever the recipe says; it stays as it is
+    after_epoch: Callable | None = None,  # called with the number of each epoch and the network as it is then, which it must leave alone
+    checkpoint: Callable | None = None,  # called after each epoch with the state of the run, which goes on changing: to be written at once
+    resume: dict | None = None,  # such a state, to go on from; with the same network, recipe, digits and seed the weights come out as without the pause
 ) -> list[dict]:
     "Train `model` on `train` by `recipe`; the history, one row an epoch. `ValueError` where a plateau has nothing to watch, labels do not fit, or a teacher is lacking; `FloatingPointError` where the loss is no longer a number."
     return _fit(model, recipe, train, valid, seed, device, verbose, compute, teacher, after_epoch, checkpoint, resume)[0]
@@ -335,11 +337,11 @@ def environment(device="cpu", compute=PLAIN) -> dict:
 def train_teacher(
     recipe: Recipe,  # whose `teacher` is not 0
     splits: Splits,  # digits to learn from and to watch
-    seed=0,  # decides the first weights, order, augmentation and dropout
-    device="cpu",
-    verbose=True,  # print two lines an epoch
-    compute=Compute(),  # compiling, precision and memory format
-    checkpoint=None, resume=None,  # as for `fit`
+    seed: int = 0,  # decides the first weights, order, augmentation and dropout
+    device: str = "cpu",
+    verbose: bool = True,  # print two lines an epoch
+    compute: Compute = Compute(),  # compiling, precision and memory format
+    checkpoint: Callable | None = None, resume: dict | None = None,  # as for `fit`
 ) -> tuple[MNISTModel, dict]:
     "A new wider network, trained by `recipe` in half of its epochs without a teacher of its own; and its record: `parameters`, `history`, `compute`."
     own = replace(recipe, epochs=max(1, recipe.epochs // 2), teacher=0)
@@ -373,14 +375,14 @@ def _test_result(model, digits) -> dict:
 def run_recipe(
     recipe: Recipe,  # all but the seed
     splits: Splits,  # digits to learn from, to watch and to test on
-    seed=0,  # decides the first weights, order, augmentation and dropout
-    device="cpu",
-    test=True,  # look at the test digits? Never in a run that is made in order to choose
-    verbose=True,  # print the published lines
-    compute=Compute(),  # compiling, precision and memory format
-    after_epoch=None,  # called with the number of each epoch and the network as it is then
-    checkpoint=None,  # a file that is written after each epoch, by one process alone; whoever keeps the result removes it
-    resume=False,  # go on from that file, if it is there; `ValueError` if it is of another run
+    seed: int = 0,  # decides the first weights, order, augmentation and dropout
+    device: str = "cpu",
+    test: bool = True,  # look at the test digits? Never in a run that is made in order to choose
+    verbose: bool = True,  # print the published lines
+    compute: Compute = Compute(),  # compiling, precision and memory format
+    after_epoch: Callable | None = None,  # called with the number of each epoch and the network as it is then
+    checkpoint: str | Path | None = None,  # a file that is written after each epoch, by one process alone; whoever keeps the result removes it
+    resume: bool = False,  # go on from that file, if it is there; `ValueError` if it is of another run
 ) -> tuple[MNISTModel, dict]:
     "Train a new `MNISTModel` by `recipe`; the model and the run's record."
     stages = Stages(checkpoint if n_processes() == 1 else None, resume, _identity(recipe, splits, seed, device, compute))
@@ -395,7 +397,7 @@ def run_recipe(
     return model, record
 
 # %% ../../nbs/03_training.ipynb #8b4d87cb
-def write_record(record: dict, path):
+def write_record(record: dict, path: str | Path):
     "Write `record` to `path` as JSON, all of it or nothing."
     with written_whole(path) as part: part.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -403,7 +405,7 @@ def write_record(record: dict, path):
 LARGEST_RECORD = 2**22  # bytes; ten thousand wrong digits and a thousand epochs take a fifth of it
 _KINDS = {"recipe_name": str, "recipe": dict, "seed": int, "history": list, "test_accuracy": (int, float, type(None))}
 
-def read_record(path) -> dict:
+def read_record(path: str | Path) -> dict:
     "A record; `ValueError` if the file does not hold one."
     try: record = json.loads(_text(path), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error: raise ValueError(f"{path} is not a record: {error}") from error
@@ -436,20 +438,23 @@ def recipe_of(record: dict) -> Recipe:
 # %% ../../nbs/03_training.ipynb #da3c74e9
 def plot_history(
     history: list[dict],  # as `fit` gives it
-    axes=None,  # three axes to draw into; a new figure if None
-    title="",  # above them all
-):
-    "Loss, accuracy and learning rate by epoch; return the axes."
+    axes: Sequence[plt.Axes] | None = None,  # three axes to draw into; a new figure if None
+    title: str = "",  # above them all
+) -> Sequence[plt.Axes]:
+    "Loss (nats), accuracy (%) and learning rate by epoch, with their last values in the titles; return the axes."
     if axes is None: _, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
-    epochs = [row["epoch"] for row in history]
-    for ax, what, unit in zip(axes, ("loss", "accuracy"), ("nats", "%")):
-        for split, colour, marker in (("train", "#E69F00", "o"), ("validation", "#0072B2", "s")):
-            values = [row[f"{split}_{what}"] for row in history]
-            if values[0] is not None: ax.plot(epochs, values, marker=marker, ms=3, color=colour, label=split)
-        ax.set(xlabel="epoch", ylabel=f"{what} ({unit})", title=what.capitalize())
-        ax.legend()
-    axes[2].step(epochs, [row["learning_rate"] for row in history], where="mid", color="black")
-    axes[2].set(xlabel="epoch", ylabel="learning rate", yscale="log", title="Learning rate")
+    epochs, rates = ([row[name] for row in history] for name in ("epoch", "learning_rate"))
+    for ax, what, unit, digits in zip(axes, ("loss", "accuracy"), ("nats", "%"), (3, 2)):
+        for split, label, colour, marker in (("train", "digits learnt from", "#D55E00", "o"), ("validation", "digits held out", "#0072B2", "s")):
+            if (values := [row[f"{split}_{what}"] for row in history])[0] is None: continue
+            up = 1 if (split == "train") == (what == "loss") else -1
+            ax.plot(epochs, values, marker=marker, ms=3, color=colour)
+            ax.annotate(label, (epochs[-1], values[-1]), (0, 7 * up), textcoords="offset points", ha="right", va="bottom" if up > 0 else "top", color=colour)
+            ax.set_title(f"{what.capitalize()}: {values[-1]:.{digits}f} {unit} at last, {label}", size=10)
+        ax.set(xlabel="epoch", ylabel=f"{what} ({unit})", ymargin=0.2)
+    axes[2].step(epochs, rates, where="mid", color="black", marker="o", ms=3)
+    axes[2].set(xlabel="epoch", ylabel="learning rate", yscale="log")
+    axes[2].set_title(f"Learning rate: {rates[0]:.2g} at first, {rates[-1]:.2g} at last", size=10)
     for ax in axes: ax.locator_params(axis="x", integer=True)
     axes[0].figure.suptitle(title)
     return axes
@@ -463,8 +468,8 @@ def report_success(record: dict):
     if accuracy is not None and accuracy >= SUCCESS: print(f"Model training successful: {accuracy:.2f}% accuracy in {record['epochs']} epochs")
 
 def train_and_evaluate(
-    max_epochs=20,
-    splits=None,  # MNIST or what stands in for it if None
+    max_epochs: int = 20,
+    splits: Splits | None = None,  # MNIST or what stands in for it if None
 ) -> tuple[int, float, float]:
     "Train by `Recipe.original()` and save `mnist_model.pth`; parameters, last training and best held-out accuracy in per cent."
     model, record = run_recipe(replace(Recipe.original(), epochs=max_epochs), splits or load_splits())
