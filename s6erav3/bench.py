@@ -28,7 +28,7 @@ from torchvision import transforms
 
 from .data import MEAN, STD, Digits, Splits, normalize
 from .models.model import MNISTModel
-from .training.compute import PLAIN, SHORT, Compute, Objective, n_processes, prepare, share
+from .training.compute import PLAIN, SHORT, Compute, n_processes, prepare, share
 from .training.train import Recipe, evaluate, make_optimizer, train_epoch
 
 # %% ../nbs/07_speed.ipynb #3aea033b
@@ -74,12 +74,7 @@ def published_loop(
     return train
 
 # %% ../nbs/07_speed.ipynb #ee77a64c
-def example_loop(
-    model: torch.nn.Module,  # is trained
-    digits: Digits,  # to learn from
-    recipe: Recipe,  # batch size and optimiser
-    device: str = "cpu",
-) -> Callable[[int], None]:
+def example_loop(model: torch.nn.Module, digits: Digits, recipe: Recipe, device: str = "cpu") -> Callable[[int], None]:
     "The loop of PyTorch's MNIST example, with this network: pictures one by one, without augmentation."
     loader, optimizer = _loader(digits, recipe), _published_optimizer(model.to(device), recipe)
     def train(n):
@@ -91,13 +86,7 @@ def example_loop(
     return train
 
 # %% ../nbs/07_speed.ipynb #dd2bd6e6
-def our_loop(
-    model: torch.nn.Module,  # is trained
-    digits: Digits,  # to learn from
-    recipe: Recipe,  # batch size, augmentation and optimiser
-    device: str = "cpu",
-    compute: Compute = Compute(),  # compiling, precision and memory format
-) -> Callable[[int], None]:
+def our_loop(model: torch.nn.Module, digits: Digits, recipe: Recipe, device: str = "cpu", compute: Compute = Compute()) -> Callable[[int], None]:
     "`train_epoch` on `n` batches at each call, computed as `compute` says."
     digits, generator = Digits(*(t.to(device) for t in digits)), torch.Generator(device).manual_seed(0)
     objective, compute = prepare(model.to(device), compute, normalize(digits.images[:recipe.batch_size // n_processes()]), SHORT)
@@ -121,12 +110,7 @@ def _worker(number, of, threads, meeting, pipe, digits, recipe, compute):
 
 # %% ../nbs/07_speed.ipynb #7546065c
 @contextmanager
-def several_processes(
-    digits: Digits,  # to learn from
-    recipe: Recipe,  # batch size, augmentation and optimiser
-    of: int = 2,  # processes
-    compute: Compute = Compute(),  # compiling, precision and memory format
-) -> Iterator[Callable[[int], None]]:
+def several_processes(digits: Digits, recipe: Recipe, of: int = 2, compute: Compute = Compute()) -> Iterator[Callable[[int], None]]:
     "A loop like the others that trains in `of` processes, which end with the block."
     context, threads = mp.get_context("spawn"), max(1, torch.get_num_threads() // 2)
     with tempfile.TemporaryDirectory() as folder:
@@ -141,19 +125,15 @@ def several_processes(
             for pipe in pipes: pipe.recv()
             yield train
         finally:
-            for pipe, worker in zip(pipes, workers):
+            for pipe in pipes:
                 with suppress(BrokenPipeError): pipe.send(0)
             for worker in workers:
                 worker.join(30)
                 worker.terminate()  # nothing, where it has ended
 
 # %% ../nbs/07_speed.ipynb #4a9e5d64
-def time_in_turn(
-    loops: dict[str, Callable[[int], None]],  # by name, each a call that trains so many batches
-    n: int,  # batches timed at once
-    rounds: int,  # how often each loop has its turn
-) -> dict[str, list[float]]:
-    "Seconds a batch of each loop, round by round, after a round that does not count."
+def time_in_turn(loops: dict[str, Callable[[int], None]], n: int, rounds: int) -> dict[str, list[float]]:
+    "Seconds a batch of each loop, `rounds` times `n` batches in turn, after a round that does not count."
     times = {name: [] for name in loops}
     for _ in range(rounds + 1):
         for name, train in loops.items():

@@ -93,9 +93,9 @@ def train(
     chosen, compute = _recipe(recipe, epochs, holdout), Compute(compile, precision, memory_format)
     if resume and int(os.environ.get("WORLD_SIZE", 1)) > 1: raise typer.BadParameter("--resume goes on with one process only; the states of several are not kept")
     if threads: torch.set_num_threads(threads)
-    with processes(_device(device)) as device:
+    with processes(_device(device)) as own:
         splits = rank_0_first(lambda: load_splits(dataset, data_dir, holdout, limit))
-        _train_into(out, resume, chosen, splits, seed, device, compute)
+        _train_into(out, resume, chosen, splits, seed, own, compute)
 
 # %% ../nbs/09_cli.ipynb #traininto
 def _train_into(out: Path, resume: bool, recipe, splits, seed: int, device, compute):

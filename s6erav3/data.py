@@ -134,7 +134,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, TimeoutError): text = f"silent for {SILENCE} s" if text else "took too long"
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200] or type(error).__name__
 
-def _gather(mirrors: list, timeout: float) -> dict[str, bytes]:
+def _gather(mirrors: Sequence[str], timeout: float) -> dict[str, bytes]:
     "All `MNIST_FILES`, each from the first mirror that gives it; `ConnectionError` says what each mirror did instead."
     files, faults, end = {}, [], time.monotonic() + timeout
     for n_left, mirror in zip(range(len(mirrors), 0, -1), mirrors):

@@ -56,12 +56,8 @@ def example_drawing() -> bytes:
     return picture.tobytes()
 
 # %% ../nbs/08_drawing.ipynb #fe61c690
-def plot_drawing(
-    drawing: bytes,  # `SENT` × `SENT` of them, 255 for ink
-    model: torch.nn.Module,  # a trained `MNISTModel`
-    stage: str = "conv1",  # whose maps to show
-) -> np.ndarray:
-    "A drawing, what the network is given, the probabilities and the maps of a stage; return the four axes."
+def plot_drawing(drawing: bytes, model: torch.nn.Module, stage: str = "conv1") -> np.ndarray:
+    "A drawing as for `read_drawing`, what the network is given, the probabilities and the maps of a stage; return the four axes."
     reading = read_drawing(drawing, model, stage)
     figure, axes = plt.subplots(1, 4, figsize=(10, 2.7), width_ratios=[1, 1, 1.3, 1.6], layout="constrained")
     pictures = [torch.frombuffer(bytearray(data), dtype=torch.uint8).view(1, 1, side, side) for data, side in ((drawing, SENT), (reading["seen"], 28))]

@@ -84,8 +84,9 @@ def sweep(
     runs = [(recipe, seed, digits) for seed in seeds for digits in [digits_of(seed)] for recipe in recipes]
     missing = [run for run in runs if not _finished(out, *run, test)]
     if not missing: return {}
-    jobs = min(jobs or os.cpu_count(), len(runs))
-    threads, faults = None if scheduler else max(1, os.cpu_count() // jobs), {}
+    cores = os.cpu_count() or 1
+    jobs = min(jobs or cores, len(runs))
+    threads, faults = None if scheduler else max(1, cores // jobs), {}
     computes = {recipe.name: compute if scheduler else _chosen(compute, recipe, runs[0][2]) for recipe in recipes}
     with _workers(min(jobs, len(missing)), scheduler), tqdm(total=len(runs), initial=len(runs) - len(missing), unit="run", file=sys.stdout, disable=None) as bar:
         results = Parallel(return_as="generator_unordered")(delayed(_attempt)(*run, test, computes[run[0].name], threads, snapshots) for run in missing)
@@ -116,12 +117,8 @@ def _workers(jobs, scheduler):
     with client, parallel_config("dask", client=client, n_jobs=-1): yield
 
 # %% ../nbs/06_experiments.ipynb #b4d47841
-def read_records(
-    out: str | Path,  # the folder given to `sweep`
-    recipes: Iterable[Recipe],  # whose runs to read
-    seeds: Iterable[int],  # of each recipe
-) -> list[dict]:
-    "The records of those runs that are there."
+def read_records(out: str | Path, recipes: Iterable[Recipe], seeds: Iterable[int]) -> list[dict]:
+    "The records of those runs of a sweep into `out` that are there."
     paths = (_folder(out, recipe, seed) / "record.json" for recipe in recipes for seed in seeds)
     return [read_record(path) for path in paths if path.is_file()]
 
@@ -145,7 +142,7 @@ def scoreboard(tested: list[dict], watched: list[dict]) -> pd.DataFrame:
     return pd.DataFrame({name: row([r for r in tested if r["recipe_name"] == name]) for name in names}).T.rename_axis("recipe")
 
 # %% ../nbs/06_experiments.ipynb #c836a2fb
-RUNGS = {  # name: the rung it changes, and what it changes there
+RUNGS: dict[str, tuple[str, dict]] = {  # name: the rung it changes, and what it changes there
     "bare": ("", {}),
     "bare-quick": ("bare", {"learning_rate": 0.1}),
     "transition": ("bare", {"channels": CHANNELS}),

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 try: import fcntl
-except ModuleNotFoundError: fcntl = None  # on Windows
+except ModuleNotFoundError: fcntl = None  # type: ignore[assignment]  # on Windows
 
 # %% ../nbs/00_files.ipynb #e97f7281
 @contextmanager

@@ -71,7 +71,7 @@ def open_picture(file: str | os.PathLike) -> Image.Image:
                 picture.load()
                 return picture
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-            raise ValueError(f"{path} is too large; give at most {Image.MAX_IMAGE_PIXELS // 10**6} million pixels") from None
+            raise ValueError(f"{path} is too large; give at most {(Image.MAX_IMAGE_PIXELS or 0) // 10**6} million pixels") from None
         except Image.UnidentifiedImageError: raise ValueError(f"{path} is not a picture; give a PNG or JPEG of a digit") from None
         except PermissionError as error: raise PermissionError(f"{path} cannot be read ({error.strerror})") from None
         except Exception as error:  # Pillow's readers fail in many ways on damaged files
@@ -85,7 +85,7 @@ def to_colour(picture: Image.Image) -> np.ndarray:
     factor = WORKING / np.sqrt(picture.width * picture.height)
     size = [max(1, round(side * min(factor, max(1, factor / 2)))) for side in picture.size]
     picture = picture.resize(size, Image.Resampling.BOX if factor < 1 else Image.Resampling.BICUBIC)
-    if picture.mode == "RGBA": picture = max((_laid_on(ground, picture) for ground in ("white", "black")), key=np.std)
+    if picture.mode == "RGBA": picture = max((_laid_on(ground, picture) for ground in ("white", "black")), key=lambda laid: np.asarray(laid).std())
     return np.asarray(picture.filter(ImageFilter.BoxBlur(1)), dtype=np.float32)
 
 def _upright(picture) -> Image.Image:

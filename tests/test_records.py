@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import s6erav3
 from s6erav3.data import load_splits
 from s6erav3.experiments import recipes_named
 from s6erav3.models.model import MNISTModel, load_pretrained
@@ -21,7 +22,8 @@ from ship import merit  # noqa: E402
 
 RUNS = sorted((ROOT / "results").glob("*.json"))
 RESULTS = sorted((ROOT / "results").rglob("*-seed*.json"))
-SHIPPED = sorted((ROOT / "s6erav3" / "weights").glob("*.json"))
+WEIGHTS = Path(s6erav3.__file__).parent / "weights"  # of the installed package, be it this tree or not
+SHIPPED = sorted(WEIGHTS.glob("*.json"))
 FIELDS = {"recipe_name", "recipe", "seed", "dataset", "train_size", "holdout", "epochs", "history", "test_accuracy", "test_loss",
           "test_errors", "parameters", "seconds", "environment"}
 ROW = {"epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate", "seconds"}
@@ -128,7 +130,7 @@ def test_shipped_run_is_the_median_of_the_recorded(shipped):
 
 def test_what_ships():
     assert {path.stem for path in SHIPPED} == {*RECIPES, "held_out"}
-    held_out = read(ROOT / "s6erav3" / "weights" / "held_out.json")
+    held_out = read(WEIGHTS / "held_out.json")
     assert recipe_of(held_out) == Recipe.best() and held_out["holdout"] == 5_000 and held_out["fold"] == 0
 
 
@@ -144,6 +146,6 @@ def test_shipped_weights_give_the_recorded_result(shipped, mnist_dir):
 
 
 def test_the_held_out_network_gives_the_recorded_result(mnist_dir):
-    last = read(ROOT / "s6erav3" / "weights" / "held_out.json")["history"][-1]
+    last = read(WEIGHTS / "held_out.json")["history"][-1]
     loss, accuracy = evaluate(load_pretrained("held_out"), load_splits("mnist", mnist_dir).valid)
     assert abs(accuracy - last["validation_accuracy"]) < 0.03 and abs(loss - last["validation_loss"]) < 1e-4

@@ -47,7 +47,7 @@ def try_python(python: str, wheel: Path, folder: Path) -> dict:
     versions = {row["name"]: row["version"] for row in json.loads(subprocess.run([*pip, "list", "--format", "json"], check=True, capture_output=True, text=True).stdout)}
     lost = {"nbdev", "fastcore", "jupyterlab", "ipykernel"} & versions.keys()
     if lost: raise RuntimeError(f"the environment is not clean: {', '.join(sorted(lost))}")
-    command = [folder / "env" / "bin" / "python", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *(f"tests/test_{name}.py" for name in TESTS)]
+    command = [folder / "env" / "bin" / "python", "-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider", *(f"tests/test_{name}.py" for name in TESTS)]
     where = subprocess.run([command[0], "-c", "import s6erav3; print(s6erav3.__file__)"], cwd=tree, check=True, capture_output=True, text=True).stdout
     if not where.startswith(str(folder / "env")): raise RuntimeError(f"the tests would import {where.strip()}, not the wheel")
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True)

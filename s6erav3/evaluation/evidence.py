@@ -28,7 +28,7 @@ def occlusion_map(
     def near(n): return (torch.arange(n)[:, None] - torch.arange(n)).abs() <= size // 2
     covered = (near(height)[:, None, :, None] & near(width)[None, :, None, :]).view(-1, 1, height, width)
     scores = log_probabilities(model, torch.cat([image[None], image.masked_fill(covered.to(image.device), 0)]))
-    if digit is None: digit = scores[0].argmax()
+    if digit is None: digit = int(scores[0].argmax())
     return (scores[0, digit] - scores[1:, digit]).view(height, width)
 
 # %% ../../nbs/05_evidence.ipynb #eb103c60

@@ -63,7 +63,7 @@ def plot_mistakes(
 # %% ../../nbs/05_interpretation.ipynb #9955088f
 def plot_filters(model: nn.Module, axes: np.ndarray | None = None) -> np.ndarray:
     "The filters of conv1: violet where ink counts for, orange where it counts against; return the axes."
-    filters = model.conv1[0].weight.detach()[:, 0].cpu()
+    filters = model.get_parameter("conv1.0.weight").detach()[:, 0].cpu()
     if axes is None: axes = plt.subplots(1, len(filters), figsize=(1.15 * len(filters) + 0.6, 1.8), squeeze=False, layout="constrained")[1][0]
     limit = filters.abs().max().item()
     for i, (ax, weights) in enumerate(zip(axes, filters)):

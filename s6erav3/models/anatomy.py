@@ -185,7 +185,7 @@ def measured_receptive_field(
     layer: str,  # name of a module whose output is a map
     cell: tuple | None = None,  # row and column in that map; the middle one if None
     n: int = 8,  # random images to unite
-) -> tuple:
+) -> tuple | None:
     "First and last row, and first and last column, of the pixels that change a cell, by gradient; None if there are none."
     seen = sum(_gradients(model, input_size, layer, cell, n)) > 0
     if not seen.any(): return None

@@ -110,7 +110,7 @@ def _steps(program: bytes) -> str:
         elif step.name in ("BINGET", "LONG_BINGET"): steps.append(kept[value] if kept[value] in "XDAWH" else "?")  # a text or name once more
         elif step.name != "GLOBAL": steps.append(step.code)
         elif value in _NAMES: steps.append(_NAMES[value])
-        else: raise Refused(f"it asks for {value[:60]!r}")
+        else: raise Refused(f"it asks for {str(value)[:60]!r}")
     return "".join(steps[1:])
 
 # %% ../../nbs/01_model.ipynb #da53f0a1
@@ -177,4 +177,6 @@ def load_pretrained(name: str = "best") -> MNISTModel:
         raise ValueError(f"no weights are shipped under {name!r}; choose one of {', '.join(shipped)}")
     recipe = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["recipe"]
     shape = {key: recipe[key] for key in ("channels", "pool", "norm") if key in recipe}  # a record older than these is of the published network
-    return load_weights(MNISTModel(**shape), path).eval()
+    model = MNISTModel(**shape)
+    load_weights(model, Path(str(path)))
+    return model.eval()

@@ -129,7 +129,8 @@ class Axis:
         if self is other: return self
         n = max(len(self.first), len(other.first))
         fields = [axis.field if len(axis.first) == n else axis.field and EVERYTHING for axis in (self, other)]
-        return Axis(_union(*fields) if all(fields) else None, np.minimum(self.first, other.first), np.maximum(self.last, other.last))
+        known = [field for field in fields if field]
+        return Axis(_union(*known) if len(known) == 2 else None, np.minimum(self.first, other.first), np.maximum(self.last, other.last))
 
 # %% ../../nbs/02_tracing.ipynb #76eb1f0f
 class _Unaccounted(Exception):
@@ -166,7 +167,7 @@ def _regroup(dims, shape) -> tuple:
 class Layout:
     "What is known of a tensor: the factors of each dimension, and the image's two axes as its cells see them (None: not known)."
     dims: tuple
-    axes: tuple[Axis, Axis] | None
+    axes: tuple[Axis, ...] | None
 
     def axes_in(self, which) -> set:
         "The image axes that dimensions `which` are made of."
@@ -184,7 +185,7 @@ class Layout:
     def seeing_all(self, which, keep=True) -> "Layout":
         "After something that mixes all cells along dimensions `which`, and `keep`s them or leaves one."
         gone = self.axes_in(which)
-        return replace(self, axes=tuple(axis.whole(len(axis.first) if keep else 1) if i in gone else axis for i, axis in enumerate(self.axes)))
+        return replace(self, axes=tuple(axis.whole(len(axis.first) if keep else 1) if i in gone else axis for i, axis in enumerate(self.axes or ())))
 
 UNKNOWN = Layout((), None)
 
@@ -558,7 +559,9 @@ def same_chance() -> Iterator[None]:
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()
     try: yield
     finally:
-        for restore, state in zip((torch.set_rng_state, np.random.set_state, random.setstate), states): restore(state)
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
 
 # %% ../../nbs/02_tracing.ipynb #e1c94855
 def trace(
@@ -608,7 +611,7 @@ def input_sizes(model: nn.Module, input_size: tuple) -> tuple:
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()): raise TypeError("a scripted network cannot be followed; give the module it was made from")
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()): raise TypeError("a lazy layer has no parameters yet; call the network once first")
     sizes = input_size if isinstance(input_size, (tuple, list)) and input_size and isinstance(input_size[0], (tuple, list)) else (input_size,)
-    if not all(isinstance(size, (tuple, list)) and size and all(isinstance(n, Integral) and n > 0 for n in size) for size in sizes):
+    if not all(isinstance(size, (tuple, list)) and size and all(isinstance(n, Integral) and int(n) > 0 for n in size) for size in sizes):
         raise ValueError(f"a size is a tuple of whole numbers above 0 like (1, 28, 28), not {input_size!r}")
     sizes = tuple(tuple(map(int, size)) for size in sizes)
     signature = inspect.signature(model.forward)

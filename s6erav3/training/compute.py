@@ -9,7 +9,6 @@ __all__ = ['CHOICES', 'PLAIN', 'SHORT', 'twin', 'n_processes', 'rank', 'processe
 # %% ../../nbs/03_compute.ipynb #f3c7da10
 import io
 import logging
-import math
 import os
 import sys
 import time

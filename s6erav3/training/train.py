@@ -31,7 +31,7 @@ from .. import __version__
 from ..data import Splits, augment, load_splits, normalize, to_unit
 from ..files import written_whole
 from .checkpoint import Progress, Stages
-from .compute import PLAIN, Compute, Objective, deal, n_processes, of_rank_0, prepare, rank, share
+from .compute import PLAIN, Compute, deal, n_processes, of_rank_0, prepare, rank, share
 from .muon import Muon
 from .teacher import wider_network
 from ..models.model import CHANNELS, NORMS, POOLS, MNISTModel, count_parameters, evaluating, get_model_size, save_weights
@@ -143,7 +143,7 @@ def _make_scheduler(optimizer, recipe: Recipe, steps_per_epoch: int):
 def make_batch(
     images: torch.Tensor,  # all of them, `(n, channels, height, width)`, bytes or floats
     labels: torch.Tensor,  # `(n,)`
-    where: torch.Tensor,  # indices of the batch
+    where: torch.Tensor | slice,  # indices of the batch
     recipe: Recipe,  # for its augmentation
     generator: torch.Generator,  # source of chance
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -295,7 +295,8 @@ def _fit(model, recipe, train, valid, seed, device, verbose, compute, teacher=No
     with _RANDOM_NUMBERS, torch.random.fork_rng():
         torch.manual_seed(here)
         generator = torch.Generator(device).manual_seed(here)
-        x, _ = make_batch(*(t[:recipe.batch_size] for t in train), slice(0, None, n_processes()), recipe, torch.Generator(device))
+        images, labels = (t[:recipe.batch_size] for t in train)
+        x, _ = make_batch(images, labels, slice(0, None, n_processes()), recipe, torch.Generator(device))
         objective, compute = prepare(model, compute, x, recipe.epochs * len(train[1]), teacher)
         keep = checkpoint and (lambda state: checkpoint({**state, "compute": asdict(compute)}))
         history = _epochs(model, share(objective), make_optimizer(model, recipe), recipe, train, valid, generator, verbose and rank() == 0, after_epoch, keep, resume)
@@ -403,7 +404,7 @@ def write_record(record: dict, path: str | Path):
 
 # %% ../../nbs/03_training.ipynb #ce11dd76
 LARGEST_RECORD = 2**22  # bytes; ten thousand wrong digits and a thousand epochs take a fifth of it
-_KINDS = {"recipe_name": str, "recipe": dict, "seed": int, "history": list, "test_accuracy": (int, float, type(None))}
+_KINDS: dict[str, type | tuple] = {"recipe_name": str, "recipe": dict, "seed": int, "history": list, "test_accuracy": (int, float, type(None))}
 
 def read_record(path: str | Path) -> dict:
     "A record; `ValueError` if the file does not hold one."
