@@ -120,7 +120,7 @@ def class_(module: Module, name: str, node, more="") -> str:
 def value(module: Module, name: str, node, more="") -> str:
     "The entry of a constant."
     shown = ast.unparse(node.value)
-    if isinstance(node.targets[0], ast.Tuple): shown = ast.unparse(node.value.elts[[target.id for target in node.targets[0].elts].index(name)])
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple): shown = ast.unparse(node.value.elts[[target.id for target in node.targets[0].elts].index(name)])
     short = len(shown) <= LONGEST
     text = "" if short or "Annotated" in shown else f"```python\n{ast.get_source_segment(module.source, node)}\n```"
     said = option(module, node.value)[1] or module.comment(node) or module.comments.get(node.lineno, "")

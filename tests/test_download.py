@@ -225,7 +225,8 @@ for _ in range(5): data.download_mnist(folder, mirrors)
 def fetch(folder, *mirrors):
     "A process that imports, says so, and fetches five times once it is told."
     code = FETCH.replace("{files}", repr(FILES))
-    return subprocess.Popen([sys.executable, "-c", code, folder, *mirrors], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", code, folder, *mirrors], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # what runs in the background may be deaf to it
 
 
 def start(*processes):

@@ -97,9 +97,9 @@ def test_every_recipe_can_be_asked_for():
 
 
 def test_budget_of_lines():
-    assert sum(map(budgets.lines_of_code, MODULES)) <= 2_880, (
+    assert sum(map(budgets.lines_of_code, MODULES)) <= 2_900, (
         "1,500 for the network and its anatomy, its training and its explanation; 500 for making it fast and running it many times; 100 for a teacher; 50 for the ladder and the frontier; 130 for harder digits, label errors and evidence; "
-        "280 for reading any picture and a pad to draw on; 285 for going on after a stop, whole files, downloads that fail, and files from strangers; 35 for a picture of the network")
+        "280 for reading any picture and a pad to draw on; 285 for going on after a stop, whole files, downloads that fail, and files from strangers; 35 for a picture of the network; 20 for lines that tell a parameter and its type")
 
 
 def test_nothing_large_is_tracked():

@@ -34,7 +34,7 @@ def read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("path", RESULTS + SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", RESULTS + SHIPPED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_record_is_consistent(path):
     record = read(path)
     assert FIELDS <= record.keys() and ENVIRONMENT <= record["environment"].keys()
@@ -50,7 +50,7 @@ def test_record_is_consistent(path):
     assert sum(row["seconds"] for row in record["history"] + (teacher["history"] if teacher else [])) <= record["seconds"]
 
 
-@pytest.mark.parametrize("path", RESULTS + SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", RESULTS + SHIPPED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_accuracies_are_counts(path):
     record = read(path)
     for accuracy in (row["validation_accuracy"] for row in record["history"] if record["holdout"]):

@@ -63,11 +63,12 @@ def exported(path: Path) -> list:
 
 
 def untyped(function) -> list[str]:
-    "Arguments without a type, a default or a comment that tells it, and `return` where the function gives something and does not say what."
+    "Arguments without a type or a default, and `return` where the function gives something and does not say what."
     arguments = function.args
     given = dict(zip([a.arg for a in arguments.args][::-1], arguments.defaults[::-1])) | {a.arg: d for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults) if d}
     bare = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs) if a.annotation is None and a.arg not in ("self", "cls") and a.arg not in given]
-    gives = any(isinstance(node, ast.Return) and node.value is not None for node in ast.walk(function))
+    inner = {part for node in ast.walk(function) if isinstance(node, (ast.FunctionDef, ast.Lambda)) and node is not function for part in ast.walk(node)}
+    gives = any(isinstance(node, ast.Return) and node.value is not None and node not in inner for node in ast.walk(function))
     return bare + ["return"] * (gives and function.returns is None)
 
 

@@ -23,7 +23,6 @@ class Visible(Preprocessor):
 
     def preprocess(self, nb, resources):
         nb.cells = [cell for cell in nb.cells if not re.search(r"^#\|\s*(hide|default_exp)", cell.source, re.M)]
-        resources["alt_texts"] = {str(i): alt_text(cell.source) for i, cell in enumerate(nb.cells)}
         for cell in nb.cells:
             if cell.cell_type == "markdown":
                 cell.source = re.sub(r"\]\((?!https?:|#|\.\./)([^)]+)\)", r"](nbs/\1)", cell.source).replace("](../", "](")
@@ -40,7 +39,7 @@ def render(root=ROOT) -> tuple[str, dict[str, bytes]]:
     exporter.register_preprocessor(Visible(), enabled=True)
     text, resources = exporter.from_notebook_node(notebook, {"output_files_dir": "README_files"})
     text = re.sub(r"```python\n\s*```\n*", "", text)
-    text = re.sub(r"!\[png\]\((README_files/output_(\d+)_\d+\.png)\)", lambda found: f"![{resources['alt_texts'][found[2]]}]({found[1]})", text)
+    text = re.sub(r"!\[png\]\((README_files/output_(\d+)_\d+\.png)\)", lambda found: f"![{alt_text(notebook.cells[int(found[2])].source)}]({found[1]})", text)
     head = "<!-- Made from nbs/index.ipynb by tools/readme.py; change that. -->\n\n"
     return head + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", resources["outputs"]
 
