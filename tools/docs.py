@@ -163,9 +163,11 @@ def shelves(pages: dict[str, Notebook]) -> tuple[list, dict[str, list]]:
     return main, under
 
 
-def contents(pages: dict[str, Notebook], main: list) -> str:
-    "The tables of contents of the first page."
-    exercises = [(notebook.title.removeprefix("Exercises: "), notebook.page) for notebook in pages.values() if notebook.page.startswith("exercises/")]
+def contents(pages: dict[str, Notebook], main: list, under: dict) -> str:
+    "The tables of contents of the first page; exercises in the order of the notebooks."
+    order = [f"exercises/{page}" for _, parent in main for page in (parent, *(page for _, page in under.get(parent, ())))]
+    found = [notebook for notebook in pages.values() if notebook.page.startswith("exercises/")]
+    exercises = [(notebook.title.removeprefix("Exercises: "), notebook.page) for notebook in sorted(found, key=lambda notebook: order.index(notebook.page))]
     more = [("Glossary", "glossary")] if "nbs/glossary.ipynb" in pages else []
     texts = [(title, Path(name).stem.lower()) for name, title in TEXTS.items()]
     return "\n\n".join([toctree(main, "Notebooks"), *([toctree(exercises, "Exercises")] if exercises else []), toctree([*more, ("Reference", "api/index")], "To look up"), toctree(texts, "About")])
@@ -184,7 +186,7 @@ def write_sources(root: Path, folder: Path):
     made = {f"{notebook.module}.{name}": (notebook.title, f"{notebook.page}.html#{notebook.module}.{name}")
             for notebook in pages.values() for cell in notebook.cells if cell.cell_type == "code" for name in exported(cell)}
     for notebook in pages.values():
-        more = contents(pages, main) if notebook.page == "index" else toctree(under[notebook.page]) if notebook.page in under else ""
+        more = contents(pages, main, under) if notebook.page == "index" else toctree(under[notebook.page]) if notebook.page in under else ""
         path = folder / f"{notebook.page}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(prepare(notebook, pages, more), path)
