@@ -123,7 +123,7 @@ def test_the_sidebar_has_the_order_of_the_readme(site):
     rows = re.findall(r"^\| \[[^\]]+\]\(nbs/(\w+)\.ipynb\)", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
     assert len(rows) > 15 and [page for page in sidebar if page in rows] == rows
     assert sidebar.index("api/index") > max(map(sidebar.index, rows))
-    assert sorted(page for page in sidebar if "/" not in page) == sorted(path.stem for path in NOTEBOOKS if path.parent.name == "nbs" and path.stem != "index")
+    assert sorted(page for page in sidebar if "/" not in page) == sorted([*(path.stem for path in NOTEBOOKS if path.parent.name == "nbs" and path.stem != "index"), *(Path(name).stem.lower() for name in docs.TEXTS)])
 
 
 @needs_sphinx
