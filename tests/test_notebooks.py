@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/piygr/s6erav3/blob/main/nbs/{})"
 sys.path.insert(0, str(ROOT / "tools"))
 import readme  # noqa: E402
-from budgets import cells  # noqa: E402
+from budgets import FOR_COLAB, cells  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,7 @@ def test_readme_is_what_index_gives():
 def test_opens_with_title_promise_and_target(path):
     first = cells(path, "markdown")[0]["source"]
     assert re.match(r"# .+\n\n> .+(\n\n|$)", first) and (path.stem == "09_cli_main" or BADGE.format(path.name) in first)
+    assert path.stem == "09_cli_main" or json.loads(path.read_text(encoding="utf-8"))["cells"][1]["source"][:3] == FOR_COLAB.splitlines(keepends=True)
     assert path.stem == "10_faults" or any(re.search(r"^#\| default_exp \S+$", cell["source"], re.M) for cell in cells(path))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import mean, median
 
 ROOT = Path(__file__).resolve().parent.parent
-FOR_COLAB = '#| hide\nimport importlib.util\nif importlib.util.find_spec("s6erav3") is None:'
+FOR_COLAB = '#| hide\nimport importlib.util\nif importlib.util.find_spec("s6erav3") is None:  # as on Colab\n'
 NO_LESSONS = ("index", "glossary", "09_cli_main")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 

@@ -67,7 +67,7 @@ def plot_filters(model: nn.Module, axes: np.ndarray | None = None) -> np.ndarray
     if axes is None: axes = plt.subplots(1, len(filters), figsize=(1.15 * len(filters) + 0.6, 1.8), squeeze=False, layout="constrained")[1][0]
     limit = filters.abs().max().item()
     for i, (ax, weights) in enumerate(zip(axes, filters)):
-        shown = ax.imshow(weights, cmap="PuOr", vmin=-limit, vmax=limit)
+        shown = ax.imshow(weights.numpy(), cmap="PuOr", vmin=-limit, vmax=limit)
         ax.set(xticks=[], yticks=[], title=f"{i}")
     axes[0].figure.colorbar(shown, ax=list(axes), label="weight")
     axes[0].figure.suptitle("The filters of conv1: violet where ink counts for, orange where against")
@@ -99,6 +99,6 @@ def plot_maps(maps: dict) -> np.ndarray:
     for ax in axes.flat: ax.axis("off")
     for row, (name, stage) in zip(axes, maps.items()):
         row[0].text(-0.3, 0.5, f"{name}\n{'×'.join(map(str, stage.shape))}", transform=row[0].transAxes, ha="right", va="center", fontsize=8)
-        for ax, channel in zip(row, stage): ax.imshow(channel, cmap="gray_r", vmin=stage.min(), vmax=stage.max())
+        for ax, channel in zip(row, stage.numpy()): ax.imshow(channel, cmap="gray_r", vmin=stage.min(), vmax=stage.max())
     figure.suptitle("One digit on its way through the network: a row a stage, a picture a channel, dark for large")
     return axes
