@@ -28,7 +28,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 if CHROMIUM is None: pytest.skip("needs Chromium or Chrome; `make test-browser` installs it", allow_module_level=True)
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
+NOTEBOOKS = sorted(path for path in (ROOT / "nbs").glob("*.ipynb") if path.stem != "glossary")  # which has nothing to run
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 DEADLINE = 300  # seconds for one notebook
 WIDGET = "application/vnd.jupyter.widget-view+json"
