@@ -11,6 +11,7 @@ EPOCHS ?=
 ARGS ?=
 
 BIN := .venv/bin
+ALL := .[dev,docs]
 READY := .venv/.ready
 BROWSER := .venv/.browser
 CHROMIUM = $(shell for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$name && break; done)
@@ -55,11 +56,11 @@ $(READY): settings.ini setup.py constraints.txt
 	  || { echo "Error: $(PYTHON) is missing or older than 3.11; name another with PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv >/dev/null 2>&1 \
 	  || { echo "Error: '$(PYTHON) -m venv .venv' failed; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
-	@if $(if $(PIP_ARGS),false,$(if $(BUNDLED),$(BIN)/pip install --dry-run -q --ignore-installed $(BUNDLED) -c constraints.txt -e '.[dev,docs]' >.venv/bundle.log 2>&1,false)); then \
-	  echo "Installing from bundle/wheels" && $(BIN)/pip install $(BUNDLED) -c constraints.txt -e '.[dev,docs]' && touch $@ \
+	@if $(if $(PIP_ARGS),false,$(if $(BUNDLED),$(BIN)/pip install --dry-run -q --ignore-installed $(BUNDLED) -c constraints.txt -e '$(ALL)' >.venv/bundle.log 2>&1,false)); then \
+	  echo "Installing from bundle/wheels" && $(BIN)/pip install $(BUNDLED) -c constraints.txt -e '$(ALL)' && touch $@ \
 	    || { echo "Error: the installation from bundle/wheels failed (see above)" >&2; exit 1; }; \
 	elif $(BIN)/pip install --dry-run -q --no-deps --ignore-installed --retries 0 --timeout 15 $(PIP_ARGS) -c constraints.txt nbdev >.venv/probe.log 2>&1; then \
-	  $(BIN)/pip install $(PIP_ARGS) -c constraints.txt -e '.[dev,docs]' && touch $@ \
+	  $(BIN)/pip install $(PIP_ARGS) -c constraints.txt -e '$(ALL)' && touch $@ \
 	    || { echo "Error: the installation failed (see above); mend that and run make again" >&2; exit 1; }; \
 	elif $(BIN)/python -c 'import s6erav3, nbdev' 2>/dev/null; then \
 	  echo "Note: the settings have changed since the installation, and pip cannot fetch anything now; going on with what is installed" >&2; \
