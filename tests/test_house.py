@@ -1,6 +1,7 @@
 "The house is in order: budgets kept, every public function typed and told, nothing unused, nothing written twice, the checkers content, the README's map true."
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -79,3 +80,13 @@ def test_the_map_in_the_readme_is_true():
     folders = {line.split("/")[0] for line in subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines() if "/" in line and not line.startswith((".", "README_files"))}
     assert folders <= named | {link.split("/")[0] for link in named}, folders - named
     assert {f"nbs/{path.name}" for path in NOTEBOOKS} <= named
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_what_make_would_run_is_shell():
+    "Every target of the Makefile gives commands that a shell can read, with a bundle and options, and without."
+    targets = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[1].split()
+    for options in ([], ["BUNDLED=--no-index"], ["PIP_ARGS=--no-index --find-links 'a b'"]):
+        commands = subprocess.run(["make", "--dry-run", "--always-make", *targets, *options], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        done = subprocess.run(["sh", "-n"], input=commands, capture_output=True, text=True)
+        assert done.returncode == 0 and ".[dev,docs]" in commands, done.stderr
