@@ -82,3 +82,21 @@ def test_cells_end_as_their_outputs_say(path):
         last = ast.parse(cell["source"]).body[-1:]
         if not last or not isinstance(last[0], ast.Expr) or isinstance(last[0].value, ast.Constant): continue
         if not re.match(r"(.*\.)?(save_weights|save|chdir|touch|write_text|write_bytes)\(", ast.unparse(last[0])): assert cell["outputs"], cell["source"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_figures_are_told_to_who_cannot_see_them(path):
+    "A cell that shows a picture says in a sentence what is to be seen, and the saved output holds it."
+    for cell in cells(path):
+        for output in cell["outputs"]:
+            if "image/png" not in output.get("data", {}): continue
+            said = readme.alt_text(cell["source"])
+            assert len(said.split()) >= 6 and output["metadata"]["image/png"]["alt"] == said, cell["source"]
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, ROOT / "nbs" / "glossary.ipynb", *sorted((ROOT / "exercises").rglob("*.ipynb"))], ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_headings_are_in_order(path):
+    "One title, and no level left out, for those who go from heading to heading."
+    text = "\n".join(re.sub(r"```.*?```", "", cell["source"], flags=re.S) for cell in cells(path, "markdown"))
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.M)]
+    assert levels[0] == 1 and levels.count(1) == 1 and all(b <= a + 1 for a, b in zip(levels, levels[1:]))
