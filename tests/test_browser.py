@@ -146,7 +146,11 @@ class Notebook:
         path = folder / "nbs" / self.name
         before = path.stat().st_mtime_ns
         self.page.keyboard.press("Control+s")
-        wait_for(lambda: path.stat().st_mtime_ns != before, 30, lambda: f"{self.name} was not saved")
+        def whole():
+            if path.stat().st_mtime_ns == before: return False
+            try: return bool(nbformat.read(path, as_version=4))
+            except nbformat.reader.NotJSONError: return False  # it is still being written
+        wait_for(whole, 30, lambda: f"{self.name} was not saved")
         return nbformat.read(path, as_version=4)
 
     def close(self):
