@@ -149,3 +149,14 @@ def test_the_held_out_network_gives_the_recorded_result(mnist_dir):
     last = read(WEIGHTS / "held_out.json")["history"][-1]
     loss, accuracy = evaluate(load_pretrained("held_out"), load_splits("mnist", mnist_dir).valid)
     assert abs(accuracy - last["validation_accuracy"]) < 0.03 and abs(loss - last["validation_loss"]) < 1e-4
+
+
+def test_the_records_of_the_stress_run_are_whole():
+    found = {path.stem: read(path) for path in sorted((ROOT / "results" / "stress").glob("*.json"))}
+    assert all(found["kills"][recipe]["kills"] >= 30 for recipe in ("original", "best"))
+    assert len(found["stops"]) == 2 * len(RECIPES) and all(row["the_same_weights"] for row in found["stops"].values())
+    for reader in ("weights", "checkpoint", "record", "picture", "idx"):
+        damaged, harmful = found["damaged_files"][reader], found["harmful_files"][reader]
+        assert damaged["n"] >= 10_000 and max(damaged["slowest"], harmful["slowest"]) < 5 and harmful["megabytes_at_most"] - harmful["megabytes_before"] < 1_000
+    assert len(found["downloads"]) >= 8 and all("by hand: " in said for said in found["downloads"].values())
+    assert [row["python"].rsplit(".", 1)[0] for row in found["versions"]] == ["3.11", "3.12", "3.13"] and not any(row["status"] for row in found["versions"])
