@@ -82,3 +82,15 @@ def test_wrong_answers_are_rejected_and_told_why(name):
         assert len(said) >= 2 and not any(verdict.right for verdict in said), (check, said)
         assert len({verdict.message for verdict in said}) >= 2 and checks.UNANSWERED not in {verdict.message for verdict in said}, (check, said)
         assert sum("could not be used" in verdict.message for verdict in said) <= len(said) - 2, (check, said)
+
+
+def fails(*_): raise ZeroDivisionError("division by zero")
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_no_check_is_upset_by_an_odd_answer(name):
+    "Whatever is handed in, a check says in a sentence that it is not right."
+    for check in checks_of(name).values():
+        for odd in (None, "a", float("nan"), float("inf"), 10**400, -1, [], {}, object(), fails, lambda *_: None):
+            verdict = check(*[odd] * len(inspect.signature(check).parameters))
+            assert not verdict.right and verdict.message, (check.__name__, odd)

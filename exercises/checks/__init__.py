@@ -31,6 +31,7 @@ def check(praise: str):
         def checked(*answer) -> Verdict:
             try:
                 if any(part is ... for part in answer): raise Unanswered
+                if any(part != part for part in answer if isinstance(part, float)): return Verdict(False, "Your answer is nan, which is no number: a logarithm or a division in it has gone wrong.")
                 fault = find_fault(*answer)
             except Unanswered: return Verdict(False, UNANSWERED)
             except Exception as error: return Verdict(False, f"Your answer could not be used: {type(error).__name__}: {error}")
