@@ -206,7 +206,8 @@ def build(out: Path, root=ROOT) -> list[str]:
     with tempfile.TemporaryDirectory() as work:
         sources = Path(work) / "sources"
         write_sources(root, sources)
-        if sphinx_build(["-b", "html", "-W", "--keep-going", "-q", "-c", str(DOCS), "-d", f"{work}/doctrees", str(sources), str(out)]): return ["Sphinx warns of something (see above)"]
+        if sphinx_build(["-b", "html", "-W", "--keep-going", "-q", "-c", str(DOCS), "-d", f"{work}/doctrees", str(sources), f"{work}/site"]): return ["Sphinx warns of something (see above)"]
+        shutil.copytree(f"{work}/site", out, dirs_exist_ok=True)  # myst-nb leaves a folder beside what it builds
     pages = links.read(out)
     return links.broken(out, pages) + [f"{said} is loaded from elsewhere" for said in links.loaded_from_elsewhere(out, pages)]
 
