@@ -84,7 +84,7 @@ def test_cells_end_as_their_outputs_say(path):
         if not re.match(r"(.*\.)?(save_weights|save|chdir|touch|write_text|write_bytes)\(", ast.unparse(last[0])): assert cell["outputs"], cell["source"]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *sorted((ROOT / "exercises" / "solutions").glob("*.ipynb"))], ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_figures_are_told_to_who_cannot_see_them(path):
     "A cell that shows a picture says in a sentence what is to be seen, and the saved output holds it."
     for cell in cells(path):

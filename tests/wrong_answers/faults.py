@@ -20,18 +20,8 @@ def tells_nobody(path, produce):
     except OSError: part.unlink()
 
 
-def changes_only(reader, good, n):
-    found = set()
-    for _ in range(n):
-        damaged = bytearray(good)
-        damaged[random.randrange(len(good))] = random.randrange(256)
-        try: reader(bytes(damaged))
-        except ValueError: pass
-        except Exception as error: found.add(type(error).__name__)
-    return found
-
-
-def counts_refusals(reader, good, n):
+def errors_of_changes(reader, good, n):
+    "The names of all errors on copies with one byte changed; none is cut short."
     found = set()
     for _ in range(n):
         damaged = bytearray(good)
@@ -41,4 +31,7 @@ def counts_refusals(reader, good, n):
     return found
 
 
-WRONG = {"check_bound": [0, 100 / 60, 5, 0.0487], "check_kills": [100, 298, 400], "check_write": [in_place, leaves_its_part, tells_nobody], "check_fuzz": [changes_only, counts_refusals]}
+def changes_only(reader, good, n): return errors_of_changes(reader, good, n) - {"ValueError"}
+
+
+WRONG = {"check_bound": [0, 100 / 60, 5, 0.0487], "check_kills": [100, 298, 400], "check_write": [in_place, leaves_its_part, tells_nobody], "check_fuzz": [changes_only, errors_of_changes]}
