@@ -1,3 +1,4 @@
 from s6erav3.cli import main
 
-if __name__ == "__main__": raise SystemExit(main(["train", "--recipe", "original"]))
+if __name__ == "__main__":
+    raise SystemExit(main(["train", "--recipe", "original"]))

@@ -1,4 +1,5 @@
 "What pip installs, read from settings.ini."
+
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -28,7 +29,10 @@ setup(
     packages=find_packages(include=["s6erav3", "s6erav3.*"]),
     package_data={"s6erav3": ["weights/*", "drawing.js", "drawing.css", "evaluation/votes/*"]},
     install_requires=settings["requirements"].split(),
-    extras_require={extra: settings[f"{extra}_requirements"].split() for extra in ("dev", "cluster", "draw", "browser", "docs")},
+    extras_require={
+        extra: settings[f"{extra}_requirements"].split()
+        for extra in ("dev", "cluster", "draw", "browser", "docs")
+    },
     entry_points={
         "console_scripts": settings["console_scripts"].split(),
         "nbdev": [f"{settings['lib_name']}={settings['lib_path']}._modidx:d"],

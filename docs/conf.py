@@ -1,4 +1,5 @@
 """How Sphinx builds the site; `make docs` runs it over the pages that tools/docs.py prepares."""
+
 import configparser
 from pathlib import Path
 
@@ -41,39 +42,72 @@ html_use_index = html_domain_indices = False
 html_permalinks_icon = "#"
 html_context = {"default_mode": "auto"}
 html_theme_options = {
-    "home_page_in_toc": True, "show_navbar_depth": 2, "use_download_button": False, "use_fullscreen_button": False,
-    "navbar_start": [], "navbar_center": [], "navbar_end": [], "navbar_persistent": [],
-    "footer_content_items": "copyright.html", "pygments_light_style": "a11y-high-contrast-light", "pygments_dark_style": "a11y-high-contrast-dark",
+    "home_page_in_toc": True,
+    "show_navbar_depth": 2,
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "navbar_start": [],
+    "navbar_center": [],
+    "navbar_end": [],
+    "navbar_persistent": [],
+    "footer_content_items": "copyright.html",
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
 }
 
 
 def mathml(self, node, block=False):
     "A formula as MathML, which a browser draws without scripts or fonts of its own."
-    try: formula = tex2mathml(node.astext(), as_block=block)
+    try:
+        formula = tex2mathml(node.astext(), as_block=block)
     except MathError as error:
         log.warning("the formula %r cannot be read: %s", node.astext(), error, location=node)
         formula = ""
     kind = "block" if block else "wide" if len(node.astext()) > LONGEST else "short"
-    self.body.append(f'<span class="formula {kind}">{formula}</span>')  # no div, since a formula may stand alone within a paragraph
+    self.body.append(
+        f'<span class="formula {kind}">{formula}</span>'
+    )  # no div, since a formula may stand alone within a paragraph
     raise nodes.SkipNode
 
 
 def long_dashes(app, doctree):
     "The dash between a parameter and what is said of it, which Sphinx writes as two and leaves to `smartquotes`."
-    dashes = [text for field in doctree.findall(nodes.field) for text in field.findall(nodes.Text) if text == " -- "]
-    for text in dashes: text.parent.replace(text, nodes.Text(" – "))
+    dashes = [
+        text
+        for field in doctree.findall(nodes.field)
+        for text in field.findall(nodes.Text)
+        if text == " -- "
+    ]
+    for text in dashes:
+        text.parent.replace(text, nodes.Text(" – "))
 
 
 def add_buttons(app, pagename, templatename, context, doctree):
     "The buttons of a page that is a notebook: open it in Colab, see it on GitHub."
-    if pagename not in app.env.found_docs or Path(app.env.doc2path(pagename)).suffix != ".ipynb": return
+    if pagename not in app.env.found_docs or Path(app.env.doc2path(pagename)).suffix != ".ipynb":
+        return
     place = f"{settings['branch']}/{pagename if '/' in pagename else f'nbs/{pagename}'}.ipynb"
-    colab = settings["git_url"].replace("https://github.com", "https://colab.research.google.com/github")
-    for name, icon, url in (("Open in Colab", "fas fa-play", f"{colab}/blob/{place}"), ("See it on GitHub", "fab fa-github", f"{settings['git_url']}/blob/{place}")):
-        context["header_buttons"].append({"type": "link", "url": url, "tooltip": name, "icon": icon, "label": name.split()[-1].lower()})
+    colab = settings["git_url"].replace(
+        "https://github.com", "https://colab.research.google.com/github"
+    )
+    for name, icon, url in (
+        ("Open in Colab", "fas fa-play", f"{colab}/blob/{place}"),
+        ("See it on GitHub", "fab fa-github", f"{settings['git_url']}/blob/{place}"),
+    ):
+        context["header_buttons"].append(
+            {
+                "type": "link",
+                "url": url,
+                "tooltip": name,
+                "icon": icon,
+                "label": name.split()[-1].lower(),
+            }
+        )
 
 
 def setup(app):
-    app.add_html_math_renderer("mathml", (mathml, None), (lambda self, node: mathml(self, node, block=True), None))
+    app.add_html_math_renderer(
+        "mathml", (mathml, None), (lambda self, node: mathml(self, node, block=True), None)
+    )
     app.connect("doctree-read", long_dashes)
     app.connect("html-page-context", add_buttons, priority=502)

@@ -9,11 +9,19 @@ __all__ = ['MNISTModel', 'load_pretrained', 'layer_table', 'Recipe', 'fit', 'pre
 # %% ../nbs/index.ipynb #f7324032
 from importlib import import_module
 
-_public = {"MNISTModel": "models.model", "load_pretrained": "models.model", "layer_table": "models.anatomy",
-           "Recipe": "training.train", "fit": "training.train", "predict": "your_digit"}
+_public = {
+    "MNISTModel": "models.model",
+    "load_pretrained": "models.model",
+    "layer_table": "models.anatomy",
+    "Recipe": "training.train",
+    "fit": "training.train",
+    "predict": "your_digit",
+}
 _all_ = ["MNISTModel", "load_pretrained", "layer_table", "Recipe", "fit", "predict"]
+
 
 def __getattr__(name):
     "Import what the package offers when it is first asked for, so that `import s6erav3` is quick."
-    if name not in _public: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _public:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_public[name]}"), name)

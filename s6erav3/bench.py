@@ -35,9 +35,11 @@ from .training.train import Recipe, evaluate, make_optimizer, train_epoch
 class _Pictures(Dataset):
     "Digits one by one as PIL images put through `transform`, as torchvision's MNIST gives them."
 
-    def __init__(self, digits, transform): self.digits, self.transform = digits, transform
+    def __init__(self, digits, transform):
+        self.digits, self.transform = digits, transform
 
-    def __len__(self): return len(self.digits.labels)
+    def __len__(self):
+        return len(self.digits.labels)
 
     def __getitem__(self, i):
         picture = Image.fromarray(self.digits.images[i, 0].numpy())
@@ -46,10 +48,15 @@ class _Pictures(Dataset):
 # %% ../nbs/07_speed.ipynb #ceaab17a
 def _loader(digits, recipe, *first):
     "A DataLoader over shuffled batches, each picture put through `first`, then made a normalised tensor."
-    steps = transforms.Compose([*first, transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))])
+    steps = transforms.Compose(
+        [*first, transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))]
+    )
     return DataLoader(_Pictures(digits, steps), recipe.batch_size, shuffle=True)
 
-def _published_optimizer(model, recipe): return optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum)
+
+def _published_optimizer(model, recipe):
+    return optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum)
+
 
 def published_loop(
     model: torch.nn.Module,  # is trained
@@ -58,7 +65,11 @@ def published_loop(
     device: str = "cpu",
 ) -> Callable[[int], None]:
     "The loop of s6erav3 as published, as a call for so many batches: pictures turned one by one, loss and accuracy read after every step."
-    loader, optimizer = _loader(digits, recipe, transforms.RandomRotation(recipe.rotation)), _published_optimizer(model.to(device), recipe)
+    loader, optimizer = (
+        _loader(digits, recipe, transforms.RandomRotation(recipe.rotation)),
+        _published_optimizer(model.to(device), recipe),
+    )
+
     def train(n):
         model.train()
         loss_sum, n_right = 0.0, 0
@@ -71,29 +82,50 @@ def published_loop(
             optimizer.step()
             loss_sum += loss.item()
             n_right += output.argmax(dim=1).eq(y).sum().item()
+
     return train
 
 # %% ../nbs/07_speed.ipynb #ee77a64c
-def example_loop(model: torch.nn.Module, digits: Digits, recipe: Recipe, device: str = "cpu") -> Callable[[int], None]:
+def example_loop(
+    model: torch.nn.Module, digits: Digits, recipe: Recipe, device: str = "cpu"
+) -> Callable[[int], None]:
     "The loop of PyTorch's MNIST example, with this network: pictures one by one, without augmentation."
     loader, optimizer = _loader(digits, recipe), _published_optimizer(model.to(device), recipe)
+
     def train(n):
         model.train()
         for _, (x, y) in zip(range(n), loader):
             optimizer.zero_grad()
             F.nll_loss(model(x.to(device)), y.to(device)).backward()
             optimizer.step()
+
     return train
 
 # %% ../nbs/07_speed.ipynb #dd2bd6e6
-def our_loop(model: torch.nn.Module, digits: Digits, recipe: Recipe, device: str = "cpu", compute: Compute = Compute()) -> Callable[[int], None]:
+def our_loop(
+    model: torch.nn.Module,
+    digits: Digits,
+    recipe: Recipe,
+    device: str = "cpu",
+    compute: Compute = Compute(),
+) -> Callable[[int], None]:
     "`train_epoch` on `n` batches at each call, computed as `compute` says."
-    digits, generator = Digits(*(t.to(device) for t in digits)), torch.Generator(device).manual_seed(0)
-    objective, compute = prepare(model.to(device), compute, normalize(digits.images[:recipe.batch_size // n_processes()]), SHORT)
+    digits, generator = (
+        Digits(*(t.to(device) for t in digits)),
+        torch.Generator(device).manual_seed(0),
+    )
+    objective, compute = prepare(
+        model.to(device),
+        compute,
+        normalize(digits.images[: recipe.batch_size // n_processes()]),
+        SHORT,
+    )
     objective, optimizer = share(objective), make_optimizer(model, recipe)
+
     def train(n):
         few = digits.take(slice(n * recipe.batch_size))
         train_epoch(objective, optimizer, few, recipe, generator)
+
     return train
 
 # %% ../nbs/07_speed.ipynb #32d1649d
@@ -110,36 +142,56 @@ def _worker(number, of, threads, meeting, pipe, digits, recipe, compute):
 
 # %% ../nbs/07_speed.ipynb #7546065c
 @contextmanager
-def several_processes(digits: Digits, recipe: Recipe, of: int = 2, compute: Compute = Compute()) -> Iterator[Callable[[int], None]]:
+def several_processes(
+    digits: Digits, recipe: Recipe, of: int = 2, compute: Compute = Compute()
+) -> Iterator[Callable[[int], None]]:
     "A loop like the others that trains in `of` processes, which end with the block."
     context, threads = mp.get_context("spawn"), max(1, torch.get_num_threads() // 2)
     with tempfile.TemporaryDirectory() as folder:
         pipes, others = zip(*(context.Pipe() for _ in range(of)))
-        workers = [context.Process(target=_worker, args=(i, of, threads, f"{folder}/meeting", others[i], digits, recipe, compute), daemon=True) for i in range(of)]
-        for worker in workers: worker.start()
-        for other in others: other.close()
+        workers = [
+            context.Process(
+                target=_worker,
+                args=(i, of, threads, f"{folder}/meeting", others[i], digits, recipe, compute),
+                daemon=True,
+            )
+            for i in range(of)
+        ]
+        for worker in workers:
+            worker.start()
+        for other in others:
+            other.close()
+
         def train(n):
-            for pipe in pipes: pipe.send(n)
-            for pipe in pipes: pipe.recv()
+            for pipe in pipes:
+                pipe.send(n)
+            for pipe in pipes:
+                pipe.recv()
+
         try:
-            for pipe in pipes: pipe.recv()
+            for pipe in pipes:
+                pipe.recv()
             yield train
         finally:
             for pipe in pipes:
-                with suppress(BrokenPipeError): pipe.send(0)
+                with suppress(BrokenPipeError):
+                    pipe.send(0)
             for worker in workers:
                 worker.join(30)
                 worker.terminate()  # nothing, where it has ended
 
 # %% ../nbs/07_speed.ipynb #4a9e5d64
-def time_in_turn(loops: dict[str, Callable[[int], None]], n: int, rounds: int) -> dict[str, list[float]]:
+def time_in_turn(
+    loops: dict[str, Callable[[int], None]], n: int, rounds: int
+) -> dict[str, list[float]]:
     "Seconds a batch of each loop, `rounds` times `n` batches in turn, after a round that does not count."
     times = {name: [] for name in loops}
     for _ in range(rounds + 1):
         for name, train in loops.items():
             start = time.perf_counter()
             train(n)
-            if torch.cuda.is_available(): torch.cuda.synchronize()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             times[name].append((time.perf_counter() - start) / n)
     return {name: t[1:] for name, t in times.items()}
 
@@ -153,26 +205,50 @@ def bench(
     device: str = "cpu",
 ) -> list[dict]:
     "Seconds an epoch of several training loops, timed in turn: `name`, `seconds_per_epoch` (median), `spread` (interquartile range), `ratio_to_published` (how many times faster). `ValueError` for processes on a GPU."
-    if processes and device != "cpu": raise ValueError(f"two processes are timed on a processor, not on {device}; add --device cpu")
+    if processes and device != "cpu":
+        raise ValueError(
+            f"two processes are timed on a processor, not on {device}; add --device cpu"
+        )
     digits, n_all = splits.train, math.ceil(len(splits.train.labels) / recipe.batch_size)
     n = min(batches, n_all)
-    def made(loop, *args): return loop(MNISTModel(dropout=recipe.dropout), digits, recipe, device, *args)
+
+    def made(loop, *args):
+        return loop(MNISTModel(dropout=recipe.dropout), digits, recipe, device, *args)
+
     with ExitStack() as stack:
-        loops = {"published loop": made(published_loop), "PyTorch's example loop, no augmentation": made(example_loop),
-                 "ours, eager": made(our_loop, PLAIN), "ours, auto": made(our_loop)}
+        loops = {
+            "published loop": made(published_loop),
+            "PyTorch's example loop, no augmentation": made(example_loop),
+            "ours, eager": made(our_loop, PLAIN),
+            "ours, auto": made(our_loop),
+        }
         if processes:
-            for of in (1, 2): loops[f"ours, auto, {of} process{'es' * (of - 1)} with half the threads"] = stack.enter_context(several_processes(digits, recipe, of))
+            for of in (1, 2):
+                loops[f"ours, auto, {of} process{'es' * (of - 1)} with half the threads"] = (
+                    stack.enter_context(several_processes(digits, recipe, of))
+                )
         times = time_in_turn(loops, n, rounds)
     medians = {name: float(np.median(t)) for name, t in times.items()}
-    return [{"name": name, "seconds_per_epoch": n_all * medians[name], "spread": n_all * float(np.subtract(*np.percentile(t, [75, 25]))),
-             "ratio_to_published": medians["published loop"] / medians[name]} for name, t in times.items()]
+    return [
+        {
+            "name": name,
+            "seconds_per_epoch": n_all * medians[name],
+            "spread": n_all * float(np.subtract(*np.percentile(t, [75, 25]))),
+            "ratio_to_published": medians["published loop"] / medians[name],
+        }
+        for name, t in times.items()
+    ]
 
 # %% ../nbs/07_speed.ipynb #45155bef
 def time_evaluation(splits: Splits) -> float:
     "Seconds to evaluate 10,000 digits, or as many as there are: the median of five."
     model = MNISTModel()
-    def evaluate_all(n): evaluate(model, splits.test)
+
+    def evaluate_all(n):
+        evaluate(model, splits.test)
+
     return float(np.median(time_in_turn({"evaluation": evaluate_all}, n=1, rounds=5)["evaluation"]))
+
 
 def time_training(
     recipe: str,  # its name
@@ -182,11 +258,27 @@ def time_training(
     "A row as of `bench` for a whole `s6erav3 train`. `RuntimeError` where that fails. Not on Windows."
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
         start = time.perf_counter()
-        process = subprocess.Popen([sys.executable, "-m", "s6erav3", "train", "--recipe", recipe, "--out", folder, *args], stdout=subprocess.DEVNULL, stderr=said)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "s6erav3", "train", "--recipe", recipe, "--out", folder, *args],
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds, process.returncode = time.perf_counter() - start, os.waitstatus_to_exitcode(status)
         said.seek(0)
-        if process.returncode: raise RuntimeError(f"the training failed: {said.read().strip()}")
-    epochs, unit = Recipe.named(recipe).epochs, 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    return {"name": f"s6erav3 train --recipe {recipe}, everything included", "seconds_per_epoch": seconds / epochs, "spread": None, "ratio_to_published": published * epochs / seconds,
-            "epochs": epochs, "seconds": seconds, "times_less_than_20_published": 20 * published / seconds, "peak_memory_gb": usage.ru_maxrss * unit / 1e9}
+        if process.returncode:
+            raise RuntimeError(f"the training failed: {said.read().strip()}")
+    epochs, unit = (
+        Recipe.named(recipe).epochs,
+        1 if sys.platform == "darwin" else 1024,
+    )  # of ru_maxrss, in bytes
+    return {
+        "name": f"s6erav3 train --recipe {recipe}, everything included",
+        "seconds_per_epoch": seconds / epochs,
+        "spread": None,
+        "ratio_to_published": published * epochs / seconds,
+        "epochs": epochs,
+        "seconds": seconds,
+        "times_less_than_20_published": 20 * published / seconds,
+        "peak_memory_gb": usage.ru_maxrss * unit / 1e9,
+    }

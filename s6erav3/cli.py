@@ -18,81 +18,184 @@ import typer
 from typer.main import get_command
 
 # %% ../nbs/09_cli.ipynb #763069d6
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True)
+app = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+)
+
 
 @app.callback()
-def s6erav3(debug: Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")] = False):
+def s6erav3(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the full traceback of an error.")
+    ] = False,
+):
     """Read handwritten digits with a convolutional network of 6,926 parameters.
 
     Start with `s6erav3 train`, which fetches MNIST and trains, or with `s6erav3 predict FILE`, which uses the weights that come with the package."""
 
 # %% ../nbs/09_cli.ipynb #a1954183
-DataDir = Annotated[Optional[Path], typer.Option(help="Folder that holds MNIST/raw. Default: $S6ERAV3_DATA, else data/ of the clone, else ./data.")]
-Dataset = Annotated[Literal["auto", "mnist", "digits"], typer.Option(help="mnist; digits (the small ones of scikit-learn, not MNIST); or auto: MNIST if it can be had, else digits, with a notice.")]
-Epochs = Annotated[Optional[int], typer.Option(min=1, help="Passes over the digits; the last ones stay without augmentation, as many as the recipe says. Default: as the recipe says.")]
-Holdout = Annotated[Optional[int], typer.Option(min=0, help="Digits to hold out of those to learn from. Default: 5,000 of MNIST.")]
-Limit = Annotated[Optional[int], typer.Option(min=1, help="Learn from the first so many digits only.")]
-Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute. auto: on a GPU where PyTorch finds one.")]
+DataDir = Annotated[
+    Optional[Path],
+    typer.Option(
+        help="Folder that holds MNIST/raw. Default: $S6ERAV3_DATA, else data/ of the clone, else ./data."
+    ),
+]
+Dataset = Annotated[
+    Literal["auto", "mnist", "digits"],
+    typer.Option(
+        help="mnist; digits (the small ones of scikit-learn, not MNIST); or auto: MNIST if it can be had, else digits, with a notice."
+    ),
+]
+Epochs = Annotated[
+    Optional[int],
+    typer.Option(
+        min=1,
+        help="Passes over the digits; the last ones stay without augmentation, as many as the recipe says. Default: as the recipe says.",
+    ),
+]
+Holdout = Annotated[
+    Optional[int],
+    typer.Option(min=0, help="Digits to hold out of those to learn from. Default: 5,000 of MNIST."),
+]
+Limit = Annotated[
+    Optional[int], typer.Option(min=1, help="Learn from the first so many digits only.")
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option(help="Where to compute. auto: on a GPU where PyTorch finds one."),
+]
 RecipeName = Literal["original", "best", "fast", "smallest_994", "smallest_99"]
-Compile = Annotated[Literal["auto", "on", "off"], typer.Option(help="Compile the network. auto: where the run is long enough to pay for it.")]
-Precision = Annotated[Literal["auto", "float32", "bfloat16"], typer.Option(help="Of the numbers in the network. auto: whichever is faster here, in a long run.")]
-MemoryFormat = Annotated[Literal["auto", "contiguous", "channels_last"], typer.Option(help="Order of a batch's numbers in memory. auto: whichever is faster here, in a long run.")]
-Weights = Annotated[Optional[Path], typer.Option(help="A state_dict as saved by `s6erav3 train`. Default: those that come with the package.")]
-Trained = Annotated[RecipeName, typer.Option("--recipe", help="The recipe that the weights were trained by; it says how wide the network is.")]
+Compile = Annotated[
+    Literal["auto", "on", "off"],
+    typer.Option(help="Compile the network. auto: where the run is long enough to pay for it."),
+]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    typer.Option(
+        help="Of the numbers in the network. auto: whichever is faster here, in a long run."
+    ),
+]
+MemoryFormat = Annotated[
+    Literal["auto", "contiguous", "channels_last"],
+    typer.Option(
+        help="Order of a batch's numbers in memory. auto: whichever is faster here, in a long run."
+    ),
+]
+Weights = Annotated[
+    Optional[Path],
+    typer.Option(
+        help="A state_dict as saved by `s6erav3 train`. Default: those that come with the package."
+    ),
+]
+Trained = Annotated[
+    RecipeName,
+    typer.Option(
+        "--recipe",
+        help="The recipe that the weights were trained by; it says how wide the network is.",
+    ),
+]
+
 
 def _model(weights, recipe):
     "The network of a recipe with the weights of a file, or with those that ship."
     from s6erav3.models.model import MNISTModel, load_pretrained, load_weights
     from s6erav3.training.train import Recipe
-    if weights is None: return load_pretrained(recipe)
+
+    if weights is None:
+        return load_pretrained(recipe)
     trained = Recipe.named(recipe)
-    return load_weights(MNISTModel(trained.channels, pool=trained.pool, norm=trained.norm), weights).eval()
+    return load_weights(
+        MNISTModel(trained.channels, pool=trained.pool, norm=trained.norm), weights
+    ).eval()
 
 # %% ../nbs/09_cli.ipynb #73404d3e
 OUTPUTS = ("mnist_model.pth", "record.json", "curves.png")
 CHECKPOINT = "checkpoint.pth"
 
+
 def _device(name: str) -> str:
     "The device called `auto`, `cpu` or `cuda`, if there is one."
     import torch
+
     if name == "cuda" and not torch.cuda.is_available():
-        raise typer.BadParameter("--device cuda needs an NVIDIA GPU and a PyTorch built for it, and none was found; use --device cpu")
+        raise typer.BadParameter(
+            "--device cuda needs an NVIDIA GPU and a PyTorch built for it, and none was found; use --device cpu"
+        )
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
 
 def _writable(folder: Path, names, option="--out") -> Path:
     "`folder`, made if need be; `OSError` if no file called one of `names` can be written there."
     import tempfile
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder): pass
+        with tempfile.TemporaryFile(dir=folder):
+            pass
         for name in names:
-            if (folder / name).is_dir(): raise IsADirectoryError(0, f"{name} is a folder there")
-    except OSError as error: raise OSError(f"cannot write into {folder} ({error.strerror}); give another place with {option}") from None
+            if (folder / name).is_dir():
+                raise IsADirectoryError(0, f"{name} is a folder there")
+    except OSError as error:
+        raise OSError(
+            f"cannot write into {folder} ({error.strerror}); give another place with {option}"
+        ) from None
     return folder
 
 # %% ../nbs/09_cli.ipynb #0368e876
 @app.command()
 def train(
     epochs: Epochs = None,
-    recipe: Annotated[RecipeName, typer.Option(help="All the other numbers of the run. best: the most accurate; fast: four epochs; original: as s6erav3 was published; smallest_994, smallest_99: the smallest networks that pass 99.4 and 99.0 %.")] = "best",
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Decides the first weights, the order, the augmentation and the dropout.")] = 0,
+    recipe: Annotated[
+        RecipeName,
+        typer.Option(
+            help="All the other numbers of the run. best: the most accurate; fast: four epochs; original: as s6erav3 was published; smallest_994, smallest_99: the smallest networks that pass 99.4 and 99.0 %."
+        ),
+    ] = "best",
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=2**31 - 1,
+            help="Decides the first weights, the order, the augmentation and the dropout.",
+        ),
+    ] = 0,
     data_dir: DataDir = None,
     dataset: Dataset = "auto",
     holdout: Holdout = None,
-    out: Annotated[Path, typer.Option(help="Folder for mnist_model.pth, record.json and curves.png.")] = Path("."),
+    out: Annotated[
+        Path, typer.Option(help="Folder for mnist_model.pth, record.json and curves.png.")
+    ] = Path("."),
     device: Device = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch of the same run in --out; from the beginning if there is none.")] = False,
-    threads: Annotated[Optional[int], typer.Option(min=1, max=1024, help="Processor threads to use. Default: all.")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on after the last finished epoch of the same run in --out; from the beginning if there is none.",
+        ),
+    ] = False,
+    threads: Annotated[
+        Optional[int], typer.Option(min=1, max=1024, help="Processor threads to use. Default: all.")
+    ] = None,
     limit: Limit = None,
-    compile: Compile = "auto", precision: Precision = "auto", memory_format: MemoryFormat = "auto",
+    compile: Compile = "auto",
+    precision: Precision = "auto",
+    memory_format: MemoryFormat = "auto",
 ):
     "Train the network and write its weights, its record and its curves. Started by `torchrun --nproc-per-node 2 -m s6erav3 train`, two processes share each batch."
     import torch
     from s6erav3.data import load_splits
     from s6erav3.training.compute import Compute, processes, rank_0_first
+
     chosen, compute = _recipe(recipe, epochs, holdout), Compute(compile, precision, memory_format)
-    if resume and int(os.environ.get("WORLD_SIZE", 1)) > 1: raise typer.BadParameter("--resume goes on with one process only; the states of several are not kept")
-    if threads: torch.set_num_threads(threads)
+    if resume and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise typer.BadParameter(
+            "--resume goes on with one process only; the states of several are not kept"
+        )
+    if threads:
+        torch.set_num_threads(threads)
     with processes(_device(device)) as own:
         splits = rank_0_first(lambda: load_splits(dataset, data_dir, holdout, limit))
         _train_into(out, resume, chosen, splits, seed, own, compute)
@@ -104,40 +207,73 @@ def _train_into(out: Path, resume: bool, recipe, splits, seed: int, device, comp
     from s6erav3.files import folder_to_oneself
     from s6erav3.training.compute import rank
     from s6erav3.training.train import report_success, run_recipe
-    if rank() == 0: _writable(out, OUTPUTS)
+
+    if rank() == 0:
+        _writable(out, OUTPUTS)
     with folder_to_oneself(out) if rank() == 0 else nullcontext():
-        if resume and _finished(out, recipe, seed, splits): return print(f"The run in {out} is finished; there is nothing to go on with")
-        model, record = run_recipe(recipe, splits, seed, device, compute=compute, checkpoint=out / CHECKPOINT, resume=resume)
-        if rank() > 0: return
+        if resume and _finished(out, recipe, seed, splits):
+            return print(f"The run in {out} is finished; there is nothing to go on with")
+        model, record = run_recipe(
+            recipe,
+            splits,
+            seed,
+            device,
+            compute=compute,
+            checkpoint=out / CHECKPOINT,
+            resume=resume,
+        )
+        if rank() > 0:
+            return
         report_success(record)
-        _report_test(len(splits.test.labels) - len(record["test_errors"]), len(splits.test.labels), splits.dataset)
+        _report_test(
+            len(splits.test.labels) - len(record["test_errors"]),
+            len(splits.test.labels),
+            splits.dataset,
+        )
         _write_run(model, record, out)
 
 # %% ../nbs/09_cli.ipynb #6c481060
 def _recipe(name: str, epochs, holdout):
     "The recipe called `name`, with its epochs changed if asked for; a wrong call where it cannot be trained by."
     from s6erav3.training.train import Recipe
-    try: recipe = Recipe.named(name)
-    except ValueError as error: raise typer.BadParameter(str(error)) from None
+
+    try:
+        recipe = Recipe.named(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     return _adapted(recipe, epochs, holdout)
+
 
 def _adapted(recipe, epochs, holdout):
     "`recipe` with its epochs changed if asked for; a wrong call where it cannot be trained by."
     import os
     from dataclasses import replace
-    if epochs: recipe = replace(recipe, epochs=epochs)
-    if holdout == 0 and recipe.schedule == "plateau": raise typer.BadParameter(f"recipe {recipe.name} watches held-out digits; leave --holdout 0 out, or take another recipe")
+
+    if epochs:
+        recipe = replace(recipe, epochs=epochs)
+    if holdout == 0 and recipe.schedule == "plateau":
+        raise typer.BadParameter(
+            f"recipe {recipe.name} watches held-out digits; leave --holdout 0 out, or take another recipe"
+        )
     if recipe.batch_size % (n := int(os.environ.get("WORLD_SIZE", 1))):
-        if os.environ.get("RANK") != "0": raise typer.Exit(2)  # one process says it for all
-        raise typer.BadParameter(f"{n} processes cannot share a batch of {recipe.batch_size} evenly; start a number that divides it")
+        if os.environ.get("RANK") != "0":
+            raise typer.Exit(2)  # one process says it for all
+        raise typer.BadParameter(
+            f"{n} processes cannot share a batch of {recipe.batch_size} evenly; start a number that divides it"
+        )
     return recipe
 
 # %% ../nbs/09_cli.ipynb #9333f85b
 def _report_test(n_right: int, n: int, dataset: str):
     "Print a test accuracy with its interval."
     from s6erav3.evaluation.metrics import accuracy_interval
+
     low, high = accuracy_interval(n_right, n)
-    print(f"Test Accuracy: {100 * n_right / n:.2f}% (95% interval {low:.2f} to {high:.2f}%) on {n:,} digits of {dataset}", flush=True)
+    print(
+        f"Test Accuracy: {100 * n_right / n:.2f}% (95% interval {low:.2f} to {high:.2f}%) on {n:,} digits of {dataset}",
+        flush=True,
+    )
+
 
 def _write_run(model, record: dict, out: Path):
     "Write the three files of a run into `out`, each whole, and remove its checkpoint."
@@ -146,11 +282,15 @@ def _write_run(model, record: dict, out: Path):
     from s6erav3.files import written_whole
     from s6erav3.models.model import save_weights
     from s6erav3.training.train import plot_history, write_record
+
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     title = f"Recipe {record['recipe_name']}, seed {record['seed']}: {record['train_size']:,} digits of {record['dataset']}{'; the training loss is mostly the distance to a teacher' * bool(record['teacher'])}"
     plot_history(record["history"], figure.subplots(1, 3), title)
     with ExitStack() as stack:
-        json_file, curves, weights = (stack.enter_context(written_whole(out / name)) for name in ("record.json", "curves.png", "mnist_model.pth"))  # the first takes its name last
+        json_file, curves, weights = (
+            stack.enter_context(written_whole(out / name))
+            for name in ("record.json", "curves.png", "mnist_model.pth")
+        )  # the first takes its name last
         save_weights(model, weights)
         write_record(record, json_file)
         figure.savefig(curves, dpi=120)
@@ -163,33 +303,64 @@ def _finished(out: Path, recipe, seed: int, splits) -> bool:
     from dataclasses import asdict
     from s6erav3.training.checkpoint import difference
     from s6erav3.training.train import read_record, recipe_of
+
     path = out / "record.json"
-    if (out / CHECKPOINT).exists() or not path.exists(): return False
+    if (out / CHECKPOINT).exists() or not path.exists():
+        return False
     record = read_record(path)
-    wanted = {**asdict(recipe), "seed": seed, "dataset": splits.dataset, "train_size": len(splits.train.labels), "holdout": len(splits.valid.labels) if splits.valid else 0}
-    if differing := difference({**record, **asdict(recipe_of(record))}, wanted): raise ValueError(f"{path} is of another run: {differing}; give another folder with --out")
+    wanted = {
+        **asdict(recipe),
+        "seed": seed,
+        "dataset": splits.dataset,
+        "train_size": len(splits.train.labels),
+        "holdout": len(splits.valid.labels) if splits.valid else 0,
+    }
+    if differing := difference({**record, **asdict(recipe_of(record))}, wanted):
+        raise ValueError(f"{path} is of another run: {differing}; give another folder with --out")
     return True
 
 # %% ../nbs/09_cli.ipynb #0d0e3a22
 @app.command()
-def evaluate(weights: Weights = None, recipe: Trained = "best", data_dir: DataDir = None, dataset: Dataset = "auto"):
+def evaluate(
+    weights: Weights = None,
+    recipe: Trained = "best",
+    data_dir: DataDir = None,
+    dataset: Dataset = "auto",
+):
     "Measure weights on the test digits: accuracy with its interval, and the pairs most often confused."
     from s6erav3.data import load_splits
     from s6erav3.evaluation.metrics import most_confused, predict_digits
+
     model = _model(weights, recipe)
     splits = load_splits(dataset, data_dir)
     found = predict_digits(model, splits.test)
     _report_test(int(found.correct.sum()), len(found.labels), splits.dataset)
-    if not found.correct.all(): print("Most often confused:", most_confused(found).head(5).to_string(index=False), sep="\n")
+    if not found.correct.all():
+        print("Most often confused:", most_confused(found).head(5).to_string(index=False), sep="\n")
 
 # %% ../nbs/09_cli.ipynb #502a2d47
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", readable=False, help="Pictures of digits, at least 12×12 pixels; several digits in one picture are read from left to right.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            readable=False,
+            help="Pictures of digits, at least 12×12 pixels; several digits in one picture are read from left to right.",
+        ),
+    ],
     weights: Weights = None,
     recipe: Trained = "best",
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects and nothing else.")] = False,
-    show: Annotated[Optional[Path], typer.Option(metavar="OUT.png", help="Draw how the first twelve digits were found and read, into this file.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON list of objects and nothing else.")
+    ] = False,
+    show: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="OUT.png",
+            help="Draw how the first twelve digits were found and read, into this file.",
+        ),
+    ] = None,
 ):
     """Read the digits in each picture. A picture that cannot be read is named, the others are read all the same, and the exit status is 1.
 
@@ -197,96 +368,206 @@ def predict(
     import json
     from s6erav3 import your_digit
     from s6erav3.files import written_whole
-    if show: _drawable(show, files)
+
+    if show:
+        _drawable(show, files)
     model, faults = _model(weights, recipe), []
     table = your_digit.predict(files, model, on_error=faults.append)
-    if as_json: print(json.dumps(table.to_dict("records"), indent=1))
-    elif len(table): print(table.to_string(index=False, formatters={"probability": "{:.3f}".format}))
+    if as_json:
+        print(json.dumps(table.to_dict("records"), indent=1))
+    elif len(table):
+        print(table.to_string(index=False, formatters={"probability": "{:.3f}".format}))
     if show and len(table):
-        with written_whole(show) as part: your_digit.plot_reading(list(table["file"].unique()), model).savefig(part, dpi=120)
-    for error in faults[:-1]: print(f"Error: {_one_line(error)}", file=sys.stderr)
-    if faults: raise faults[-1]
+        with written_whole(show) as part:
+            your_digit.plot_reading(list(table["file"].unique()), model).savefig(part, dpi=120)
+    for error in faults[:-1]:
+        print(f"Error: {_one_line(error)}", file=sys.stderr)
+    if faults:
+        raise faults[-1]
 
 # %% ../nbs/09_cli.ipynb #drawable1
 def _drawable(path: Path, files):
     "A wrong call where no figure can be written to `path`, or where it would take the place of one of `files`; `OSError` where nothing can."
-    if path.suffix.lower() not in (".png", ".pdf", ".svg"): raise typer.BadParameter(f"--show cannot write {path.name}; let its name end in .png, .pdf or .svg")
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise typer.BadParameter(
+            f"--show cannot write {path.name}; let its name end in .png, .pdf or .svg"
+        )
     _writable(path.parent, [path.name], "--show")
-    if path.exists() and any(path.samefile(file) for file in files if os.access(file, os.F_OK)): raise typer.BadParameter(f"--show would write over the picture {path}; give another name")
+    if path.exists() and any(path.samefile(file) for file in files if os.access(file, os.F_OK)):
+        raise typer.BadParameter(f"--show would write over the picture {path}; give another name")
 
 # %% ../nbs/09_cli.ipynb #e0676021
 @app.command()
 def summary(
-    model: Annotated[str, typer.Option(help="torchvision:NAME, or package.module:CLASS for your own.")] = "s6erav3:MNISTModel",
-    size: Annotated[str, typer.Option("--input", help="Channels, height and width of an image.")] = "1,28,28",
-    depth: Annotated[Optional[int], typer.Option(min=1, help="Sum up modules nested deeper than this. Default: show each layer.")] = None,
+    model: Annotated[
+        str, typer.Option(help="torchvision:NAME, or package.module:CLASS for your own.")
+    ] = "s6erav3:MNISTModel",
+    size: Annotated[
+        str, typer.Option("--input", help="Channels, height and width of an image.")
+    ] = "1,28,28",
+    depth: Annotated[
+        Optional[int],
+        typer.Option(
+            min=1, help="Sum up modules nested deeper than this. Default: show each layer."
+        ),
+    ] = None,
 ):
     "Show what each layer of a network puts out, sees and costs."
     from s6erav3.models import anatomy
-    try: input_size = tuple(int(n) for n in size.split(","))
-    except ValueError: raise typer.BadParameter(f"--input takes whole numbers like 3,224,224, not {size!r}") from None
+
+    try:
+        input_size = tuple(int(n) for n in size.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"--input takes whole numbers like 3,224,224, not {size!r}"
+        ) from None
     print(anatomy.summary(_network(model), input_size, depth))
 
 # %% ../nbs/09_cli.ipynb #3604e831
 def _network(name: str):
     "A new network: `torchvision:NAME` or `package.module:CLASS`, without weights."
     import importlib
+
     where, _, what = name.partition(":")
     if where == "torchvision":
         from torchvision import models
-        if what not in models.list_models(module=models): raise typer.BadParameter(f"torchvision.models has no network {what!r}")
+
+        if what not in models.list_models(module=models):
+            raise typer.BadParameter(f"torchvision.models has no network {what!r}")
         return models.get_model(what, weights=None)
     sys.path.insert(0, "")
-    try: return getattr(importlib.import_module(where), what)()
-    except (ImportError, AttributeError, TypeError, ValueError) as error: raise typer.BadParameter(f"--model {name} cannot be made: {error}") from error
-    finally: sys.path.remove("")
+    try:
+        return getattr(importlib.import_module(where), what)()
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise typer.BadParameter(f"--model {name} cannot be made: {error}") from error
+    finally:
+        sys.path.remove("")
 
 # %% ../nbs/09_cli.ipynb #8e53a502
 def _seeds(text: str) -> list[int]:
     "The whole numbers in a text like `0-4` or `0,3,7-9`."
-    try: parts = [[int(n) for n in part.split("-")] for part in text.split(",")]
-    except ValueError: parts = [[]]
-    if not all(len(part) in (1, 2) and part[-1] >= part[0] for part in parts): raise typer.BadParameter(f"--seeds takes numbers like 0-4 or 0,3,7, not {text!r}")
+    try:
+        parts = [[int(n) for n in part.split("-")] for part in text.split(",")]
+    except ValueError:
+        parts = [[]]
+    if not all(len(part) in (1, 2) and part[-1] >= part[0] for part in parts):
+        raise typer.BadParameter(f"--seeds takes numbers like 0-4 or 0,3,7, not {text!r}")
     return [seed for part in parts for seed in range(part[0], part[-1] + 1)]
 
 # %% ../nbs/09_cli.ipynb #16a5ab2c
 @app.command()
 def sweep(
-    recipe: Annotated[list[str], typer.Option(help="A recipe to run; `ladder` or `frontier` for all of theirs, or one of them, like ladder-norm or frontier-533; may be given several times.")] = ["best"],
-    seeds: Annotated[str, typer.Option(help="Seeds to run each recipe with, like 0-4 or 0,3,7.")] = "0-4",
+    recipe: Annotated[
+        list[str],
+        typer.Option(
+            help="A recipe to run; `ladder` or `frontier` for all of theirs, or one of them, like ladder-norm or frontier-533; may be given several times."
+        ),
+    ] = ["best"],
+    seeds: Annotated[
+        str, typer.Option(help="Seeds to run each recipe with, like 0-4 or 0,3,7.")
+    ] = "0-4",
     epochs: Epochs = None,
     data_dir: DataDir = None,
     dataset: Dataset = "auto",
     holdout: Holdout = None,
-    folds: Annotated[bool, typer.Option("--folds", help="Hold out other digits with each seed: with seed 0 the first so many, with seed 1 the next, and so on.")] = False,
+    folds: Annotated[
+        bool,
+        typer.Option(
+            "--folds",
+            help="Hold out other digits with each seed: with seed 0 the first so many, with seed 1 the next, and so on.",
+        ),
+    ] = False,
     limit: Limit = None,
-    out: Annotated[Path, typer.Option(help="Folder that gets a folder for each run, with its weights and its record.")] = Path("runs"),
-    jobs: Annotated[Optional[int], typer.Option(min=1, help="Runs side by side. Default: one for each processor core.")] = None,
-    scheduler: Annotated[Optional[str], typer.Option(help="Address of a Dask scheduler, like tcp://10.0.0.1:8786, whose workers make the runs.")] = None,
-    test: Annotated[bool, typer.Option(help="Look at the test digits? Never in runs that are made in order to choose.")] = True,
-    snapshots: Annotated[bool, typer.Option("--snapshots", help="Keep the weights after each epoch, too, in half precision, in epochs.pth.")] = False,
-    compile: Compile = "auto", precision: Precision = "auto", memory_format: MemoryFormat = "auto",
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder that gets a folder for each run, with its weights and its record."
+        ),
+    ] = Path("runs"),
+    jobs: Annotated[
+        Optional[int],
+        typer.Option(min=1, help="Runs side by side. Default: one for each processor core."),
+    ] = None,
+    scheduler: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Address of a Dask scheduler, like tcp://10.0.0.1:8786, whose workers make the runs."
+        ),
+    ] = None,
+    test: Annotated[
+        bool,
+        typer.Option(
+            help="Look at the test digits? Never in runs that are made in order to choose."
+        ),
+    ] = True,
+    snapshots: Annotated[
+        bool,
+        typer.Option(
+            "--snapshots",
+            help="Keep the weights after each epoch, too, in half precision, in epochs.pth.",
+        ),
+    ] = False,
+    compile: Compile = "auto",
+    precision: Precision = "auto",
+    memory_format: MemoryFormat = "auto",
 ):
     "Make many runs, each recipe with each seed. Started again, it makes only those that are missing."
     from s6erav3 import experiments
     from s6erav3.data import load_splits
     from s6erav3.training.compute import Compute
-    try: named = [one for name in dict.fromkeys(recipe) for one in experiments.recipes_named(name)]
-    except ValueError as error: raise typer.BadParameter(str(error)) from None
-    recipes, numbers = [_adapted(one, epochs, holdout) for one in dict.fromkeys(named)], _seeds(seeds)
-    def digits_of(seed): return load_splits(dataset, data_dir, holdout, limit, fold=seed)
-    faults = experiments.sweep(recipes, numbers, digits_of if folds else digits_of(0), _writable(out, ()), jobs, scheduler, test, Compute(compile, precision, memory_format), snapshots)
-    print(experiments.summarize(experiments.read_records(out, recipes, numbers)).to_string(float_format="%.2f"))
-    if faults: raise RuntimeError(f"{len(faults)} of {len(recipes) * len(numbers)} runs failed ({'; '.join(f'{run}: {fault}' for run, fault in faults.items())}); the same call makes them again")
+
+    try:
+        named = [one for name in dict.fromkeys(recipe) for one in experiments.recipes_named(name)]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    recipes, numbers = (
+        [_adapted(one, epochs, holdout) for one in dict.fromkeys(named)],
+        _seeds(seeds),
+    )
+
+    def digits_of(seed):
+        return load_splits(dataset, data_dir, holdout, limit, fold=seed)
+
+    faults = experiments.sweep(
+        recipes,
+        numbers,
+        digits_of if folds else digits_of(0),
+        _writable(out, ()),
+        jobs,
+        scheduler,
+        test,
+        Compute(compile, precision, memory_format),
+        snapshots,
+    )
+    print(
+        experiments.summarize(experiments.read_records(out, recipes, numbers)).to_string(
+            float_format="%.2f"
+        )
+    )
+    if faults:
+        raise RuntimeError(
+            f"{len(faults)} of {len(recipes) * len(numbers)} runs failed ({'; '.join(f'{run}: {fault}' for run, fault in faults.items())}); the same call makes them again"
+        )
 
 # %% ../nbs/09_cli.ipynb #43509f61
 @app.command()
 def bench(
     batches: Annotated[int, typer.Option(min=1, help="Batches timed at once.")] = 12,
     rounds: Annotated[int, typer.Option(min=1, help="How often each loop has its turn.")] = 25,
-    processes: Annotated[bool, typer.Option("--processes", help="Time two processes that train together, too.")] = False,
-    whole: Annotated[bool, typer.Option("--whole", help="Time complete trainings by the recipes original and fast, too, from the import to the evaluation.")] = False,
-    as_json: Annotated[Optional[Path], typer.Option("--json", help="Write the table to this file as a list of objects.")] = None,
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Time two processes that train together, too.")
+    ] = False,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="Time complete trainings by the recipes original and fast, too, from the import to the evaluation.",
+        ),
+    ] = False,
+    as_json: Annotated[
+        Optional[Path],
+        typer.Option("--json", help="Write the table to this file as a list of objects."),
+    ] = None,
     data_dir: DataDir = None,
     dataset: Dataset = "auto",
     device: Device = "auto",
@@ -297,28 +578,49 @@ def bench(
     from s6erav3 import bench
     from s6erav3.data import load_splits
     from s6erav3.files import written_whole
-    if as_json: _writable(as_json.parent, [as_json.name], "--json")
+
+    if as_json:
+        _writable(as_json.parent, [as_json.name], "--json")
     splits = load_splits(dataset, data_dir)
-    rows = bench.bench(splits, batches=batches, rounds=rounds, processes=processes, device=_device(device))
-    source = ["--dataset", "digits" if "not MNIST" in splits.dataset else "mnist", *(["--data-dir", str(data_dir)] if data_dir else [])]
-    if whole: rows += [bench.time_training(recipe, rows[0]["seconds_per_epoch"], "--device", device, *source) for recipe in ("original", "fast")]
+    rows = bench.bench(
+        splits, batches=batches, rounds=rounds, processes=processes, device=_device(device)
+    )
+    source = [
+        "--dataset",
+        "digits" if "not MNIST" in splits.dataset else "mnist",
+        *(["--data-dir", str(data_dir)] if data_dir else []),
+    ]
+    if whole:
+        rows += [
+            bench.time_training(recipe, rows[0]["seconds_per_epoch"], "--device", device, *source)
+            for recipe in ("original", "fast")
+        ]
     print(pd.DataFrame(rows).to_string(index=False, float_format="%.2f", na_rep=""))
     print(f"Evaluating {len(splits.test.labels):,} digits: {bench.time_evaluation(splits):.2f} s")
     if as_json:
-        with written_whole(as_json) as part: part.write_text(json.dumps(rows, indent=1) + "\n")
+        with written_whole(as_json) as part:
+            part.write_text(json.dumps(rows, indent=1) + "\n")
 
 # %% ../nbs/09_cli.ipynb #5d4fcf4b
 @app.command()
 def data(data_dir: DataDir = None):
     "Fetch MNIST, unless it is there, and check every byte of it."
     from s6erav3.data import RAW, MNIST_FILES, download_mnist, find_data_dir, read_mnist
+
     folder, _ = find_data_dir(data_dir)
-    if not all((folder / RAW / name).is_file() for name in MNIST_FILES): download_mnist(folder)
+    if not all((folder / RAW / name).is_file() for name in MNIST_FILES):
+        download_mnist(folder)
     learn, test = read_mnist(folder)
-    print(f"MNIST is complete in {folder}: {len(learn.labels):,} digits to learn from, {len(test.labels):,} to test on")
+    print(
+        f"MNIST is complete in {folder}: {len(learn.labels):,} digits to learn from, {len(test.labels):,} to test on"
+    )
 
 # %% ../nbs/09_cli.ipynb #53c8e90c
-INTERRUPTED, TERMINATED = 130, 143  # exit status after Ctrl-C and after SIGTERM: 128 and the number of the signal
+INTERRUPTED, TERMINATED = (
+    130,
+    143,
+)  # exit status after Ctrl-C and after SIGTERM: 128 and the number of the signal
+
 
 def _one_line(error: BaseException) -> str:
     "What an error says, on one line."
@@ -327,23 +629,37 @@ def _one_line(error: BaseException) -> str:
     context = getattr(error, "ctx", None)
     return f"{text}; see `{context.command_path} --help`" if context else text
 
+
 def _end(*_):
     "End as after Ctrl-C, so that a sweep takes its workers with it."
     raise SystemExit(TERMINATED)
 
+
 def main(args: Optional[list[str]] = None) -> int:
     "Run the command with `args` (those of the process if None) and return its exit status."
-    if args is None: signal.signal(signal.SIGTERM, _end)
+    if args is None:
+        signal.signal(signal.SIGTERM, _end)
     args = list(sys.argv[1:] if args is None else args)
-    options = args[:args.index("--")] if "--" in args else args  # what stands behind -- are names of files
+    options = (
+        args[: args.index("--")] if "--" in args else args
+    )  # what stands behind -- are names of files
     debug = "--debug" in options  # taken wherever it stands, so the commands never see it
-    args = [a for a in options if a != "--debug"] + args[len(options):] or ["--help"]
-    try: status = get_command(app).main(args, prog_name="s6erav3", standalone_mode=False) or 0
-    except SystemExit as end: status = end.code
-    except (KeyboardInterrupt, typer.Abort): status = INTERRUPTED
+    args = [a for a in options if a != "--debug"] + args[len(options) :] or ["--help"]
+    try:
+        status = get_command(app).main(args, prog_name="s6erav3", standalone_mode=False) or 0
+    except SystemExit as end:
+        status = end.code
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
     except Exception as error:
-        if debug: raise
+        if debug:
+            raise
         print(f"Error: {_one_line(error)}", file=sys.stderr)
         status = getattr(error, "exit_code", 1)
-    if status in (INTERRUPTED, TERMINATED): print("Interrupted." + " `--resume` goes on after the last finished epoch." * ("train" in args), file=sys.stderr)
+    if status in (INTERRUPTED, TERMINATED):
+        print(
+            "Interrupted."
+            + " `--resume` goes on after the last finished epoch." * ("train" in args),
+            file=sys.stderr,
+        )
     return status

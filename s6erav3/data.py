@@ -36,6 +36,7 @@ from .files import written_whole
 # %% ../nbs/00_data.ipynb #728ff968
 class Digits(NamedTuple):
     "Images, uint8 of shape `(n, 1, height, width)`, and their labels, int64 of shape `(n,)`."
+
     images: torch.Tensor
     labels: torch.Tensor
 
@@ -47,9 +48,14 @@ class Digits(NamedTuple):
 def find_data_dir(data_dir: Path | str | None = None) -> tuple[Path, bool]:
     "The folder to look for MNIST in, and whether the user named it."
     named = data_dir or os.environ.get("S6ERAV3_DATA")
-    if named: return Path(named), True
+    if named:
+        return Path(named), True
     here = Path.cwd()
-    clone = (p for p in (here, *here.parents) if (p / "settings.ini").is_file() and (p / "s6erav3").is_dir())
+    clone = (
+        p
+        for p in (here, *here.parents)
+        if (p / "settings.ini").is_file() and (p / "s6erav3").is_dir()
+    )
     return next(clone, here) / "data", False
 
 # %% ../nbs/00_data.ipynb #f91ebbdb
@@ -64,17 +70,28 @@ MNIST_FILES = {  # name: (bytes, md5)
 def _difference(data: bytes, name: str) -> str:
     "How `data` differs from the file of MNIST called `name`: both sizes and both sums, or nothing."
     found = len(data), hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return "" if found == MNIST_FILES[name] else "{:,} bytes with md5 {}, but MNIST's has {:,} bytes with md5 {}".format(*found, *MNIST_FILES[name])
+    return (
+        ""
+        if found == MNIST_FILES[name]
+        else "{:,} bytes with md5 {}, but MNIST's has {:,} bytes with md5 {}".format(
+            *found, *MNIST_FILES[name]
+        )
+    )
+
 
 def read_verified(path: Path | str) -> bytes:
     "The bytes of one of the `MNIST_FILES`; `ValueError` if its size or its MD5 sum is not MNIST's."
     path = Path(path)
     size, _ = MNIST_FILES[path.name]
     if path.exists() and (not path.is_file() or path.stat().st_size > size):
-        raise ValueError(f"{path} is no file, or one of more than MNIST's {size:,} bytes; delete it and run `s6erav3 data`")
+        raise ValueError(
+            f"{path} is no file, or one of more than MNIST's {size:,} bytes; delete it and run `s6erav3 data`"
+        )
     data = path.read_bytes()
     if data[:2] == b"\x1f\x8b":
-        raise ValueError(f"{path} is still gzipped: rename it to {path.name}.gz and run `gunzip` on it")
+        raise ValueError(
+            f"{path} is still gzipped: rename it to {path.name}.gz and run `gunzip` on it"
+        )
     if difference := _difference(data, path.name):
         raise ValueError(f"{path} is damaged: {difference}; delete it and run `s6erav3 data`")
     return data
@@ -82,27 +99,41 @@ def read_verified(path: Path | str) -> bytes:
 # %% ../nbs/00_data.ipynb #58afad0f
 def parse_idx(data: bytes) -> np.ndarray:
     "The array in the bytes of an IDX file whose numbers are bytes; `ValueError` if its header does not fit what follows."
-    if data[:3] != b"\0\0\x08": raise ValueError(f"no IDX file of bytes: it begins with '{data[:3].hex(' ')}', not with '00 00 08'")
+    if data[:3] != b"\0\0\x08":
+        raise ValueError(
+            f"no IDX file of bytes: it begins with '{data[:3].hex(' ')}', not with '00 00 08'"
+        )
     ndim = data[3] if len(data) > 3 else 0
-    if not 1 <= ndim <= 32: raise ValueError(f"the IDX header promises {ndim} dimensions; 1 to 32 can be read")
+    if not 1 <= ndim <= 32:
+        raise ValueError(f"the IDX header promises {ndim} dimensions; 1 to 32 can be read")
     start = 4 + 4 * ndim
-    if len(data) < start: raise ValueError(f"the IDX header is cut off: {len(data)} of its {start} bytes are there")
+    if len(data) < start:
+        raise ValueError(f"the IDX header is cut off: {len(data)} of its {start} bytes are there")
     shape = struct.unpack(f">{ndim}I", data[4:start])
     if math.prod(shape) != len(data) - start:
-        raise ValueError(f"the IDX header promises {' × '.join(map(str, shape))} numbers, but {len(data) - start:,} follow")
+        raise ValueError(
+            f"the IDX header promises {' × '.join(map(str, shape))} numbers, but {len(data) - start:,} follow"
+        )
     return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
 
 # %% ../nbs/00_data.ipynb #61e2bae2
 RAW = Path("MNIST") / "raw"
 
+
 def read_mnist(data_dir: Path | str) -> tuple[Digits, Digits]:
     "MNIST's 60,000 and 10,000 digits from `data_dir/MNIST/raw`, every file verified first."
-    arrays = [torch.from_numpy(parse_idx(read_verified(Path(data_dir) / RAW / name)).copy()) for name in MNIST_FILES]
+    arrays = [
+        torch.from_numpy(parse_idx(read_verified(Path(data_dir) / RAW / name)).copy())
+        for name in MNIST_FILES
+    ]
     images, labels, test_images, test_labels = arrays
-    return Digits(images.unsqueeze(1), labels.long()), Digits(test_images.unsqueeze(1), test_labels.long())
+    return Digits(images.unsqueeze(1), labels.long()), Digits(
+        test_images.unsqueeze(1), test_labels.long()
+    )
 
 # %% ../nbs/00_data.ipynb #963d0f75
 SILENCE = 20  # seconds without a byte after which a mirror is given up
+
 
 def _fetch(url: str, name: str) -> bytes:
     "One of the `MNIST_FILES`, from its gzipped form at `url`; `ValueError` if that holds anything else."
@@ -110,29 +141,45 @@ def _fetch(url: str, name: str) -> bytes:
     request = urllib.request.Request(url, headers={"User-Agent": "s6erav3"})
     with urllib.request.urlopen(request, timeout=SILENCE) as response:
         packed = response.read(size)  # gzipped it is shorter than that
-        if len(packed) < size and response.length: raise ValueError(f"cut off after {len(packed):,} bytes")
-    try: data = zlib.decompressobj(wbits=31).decompress(packed, size + 1)  # 31: gzip
-    except zlib.error: raise ValueError(f"no gzipped file, or a damaged one; it begins with {packed[:15]!r}") from None
-    if difference := _difference(data, name): raise ValueError(f"another file: {difference}")
+        if len(packed) < size and response.length:
+            raise ValueError(f"cut off after {len(packed):,} bytes")
+    try:
+        data = zlib.decompressobj(wbits=31).decompress(packed, size + 1)  # 31: gzip
+    except zlib.error:
+        raise ValueError(
+            f"no gzipped file, or a damaged one; it begins with {packed[:15]!r}"
+        ) from None
+    if difference := _difference(data, name):
+        raise ValueError(f"another file: {difference}")
     return data
 
 # %% ../nbs/00_data.ipynb #20e70d74
 def _within(seconds: float, call, *args):
     "What `call(*args)` returns or raises; `TimeoutError` if it has done neither after `seconds`."
     outcome = Future()
+
     def work():
-        try: outcome.set_result(call(*args))
-        except Exception as error: outcome.set_exception(error)
+        try:
+            outcome.set_result(call(*args))
+        except Exception as error:
+            outcome.set_exception(error)
+
     threading.Thread(target=work, daemon=True).start()
     return outcome.result(seconds)
 
 # %% ../nbs/00_data.ipynb #5804ad72
 def _why(error: Exception) -> str:
     "What went wrong, in a few printable words."
-    if type(error) is urllib.error.URLError and isinstance(error.reason, Exception): error = error.reason
+    if type(error) is urllib.error.URLError and isinstance(error.reason, Exception):
+        error = error.reason
     text = getattr(error, "strerror", None) or str(error)
-    if isinstance(error, TimeoutError): text = f"silent for {SILENCE} s" if text else "took too long"
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200] or type(error).__name__
+    if isinstance(error, TimeoutError):
+        text = f"silent for {SILENCE} s" if text else "took too long"
+    return (
+        " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
+        or type(error).__name__
+    )
+
 
 def _gather(mirrors: Sequence[str], timeout: float) -> dict[str, bytes]:
     "All `MNIST_FILES`, each from the first mirror that gives it; `ConnectionError` says what each mirror did instead."
@@ -142,14 +189,20 @@ def _gather(mirrors: Sequence[str], timeout: float) -> dict[str, bytes]:
         try:
             for name in MNIST_FILES:
                 url = f"{mirror.rstrip('/')}/{name}.gz"
-                if name not in files: files[name] = _within(late - time.monotonic(), _fetch, url, name)
+                if name not in files:
+                    files[name] = _within(late - time.monotonic(), _fetch, url, name)
             return files
-        except (OSError, ValueError, http.client.HTTPException) as error: faults.append(f"{url}: {_why(error)}")
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            faults.append(f"{url}: {_why(error)}")
     raise ConnectionError(f"MNIST could not be fetched ({', '.join(faults)})")
 
 # %% ../nbs/00_data.ipynb #1c300748
-BY_HAND = ("by hand: download " + ", ".join(f"{name}.gz" for name in MNIST_FILES)
-           + " from a mirror of MNIST (torchvision.datasets.MNIST.mirrors lists some), gunzip them and put them into {}")
+BY_HAND = (
+    "by hand: download "
+    + ", ".join(f"{name}.gz" for name in MNIST_FILES)
+    + " from a mirror of MNIST (torchvision.datasets.MNIST.mirrors lists some), gunzip them and put them into {}"
+)
+
 
 def download_mnist(
     data_dir: Path | str,  # folder that will hold `MNIST/raw`; made if need be
@@ -158,15 +211,24 @@ def download_mnist(
 ) -> None:
     "Fetch MNIST into `data_dir`; `ConnectionError` if no mirror gives the right files in time."
     from torchvision.datasets import MNIST
+
     raw = Path(data_dir) / RAW
     by_hand = BY_HAND.format(raw)
     nearest = next(folder for folder in (raw, *raw.absolute().parents) if folder.is_dir())
-    if not os.access(nearest, os.W_OK): raise ConnectionError(f"cannot write into {nearest}; name another folder with --data-dir, or {by_hand}")
-    try: files = _gather(mirrors or [url for url in MNIST.mirrors if url.startswith("https:")], timeout)
-    except ConnectionError as error: raise ConnectionError(f"{error}; {by_hand}") from None
+    if not os.access(nearest, os.W_OK):
+        raise ConnectionError(
+            f"cannot write into {nearest}; name another folder with --data-dir, or {by_hand}"
+        )
+    try:
+        files = _gather(
+            mirrors or [url for url in MNIST.mirrors if url.startswith("https:")], timeout
+        )
+    except ConnectionError as error:
+        raise ConnectionError(f"{error}; {by_hand}") from None
     raw.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        with written_whole(raw / name) as part: part.write_bytes(content)
+        with written_whole(raw / name) as part:
+            part.write_bytes(content)
 
 # %% ../nbs/00_data.ipynb #98cc9926
 def load_mnist(
@@ -178,11 +240,16 @@ def load_mnist(
     missing = [name for name in MNIST_FILES if not (folder / RAW / name).is_file()]
     if missing:
         by_hand = BY_HAND.format(folder / RAW)
-        if folder.exists() and not folder.is_dir(): raise NotADirectoryError(f"the data folder {folder} is not a folder; name another")
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"the data folder {folder} is not a folder; name another")
         if not folder.is_dir() and named:
-            raise FileNotFoundError(f"the data folder {folder} does not exist; make it with `s6erav3 data --data-dir {folder}`, or {by_hand}")
+            raise FileNotFoundError(
+                f"the data folder {folder} does not exist; make it with `s6erav3 data --data-dir {folder}`, or {by_hand}"
+            )
         if named or not download or os.environ.get("S6ERAV3_OFFLINE"):
-            raise FileNotFoundError(f"{folder / RAW} lacks {', '.join(missing)}; run `s6erav3 data --data-dir {folder}`, or {by_hand}")
+            raise FileNotFoundError(
+                f"{folder / RAW} lacks {', '.join(missing)}; run `s6erav3 data --data-dir {folder}`, or {by_hand}"
+            )
         print(f"Fetching MNIST (12 MB) into {folder} …", flush=True)
         download_mnist(folder)
     return read_mnist(folder)
@@ -198,10 +265,14 @@ def read_fallback() -> Digits:
 # %% ../nbs/00_data.ipynb #7aa449bc
 FALLBACK = "scikit-learn digits (not MNIST)"
 
+
 def notice(reason: str) -> str:
     "What is shown wherever the fallback digits are used."
-    lines = ["These are not MNIST.", f"The digits in use are the 1,797 small ones that come with scikit-learn: {reason}",
-             "No figure that follows says anything about MNIST."]
+    lines = [
+        "These are not MNIST.",
+        f"The digits in use are the 1,797 small ones that come with scikit-learn: {reason}",
+        "No figure that follows says anything about MNIST.",
+    ]
     rule = "*" * 100
     return "\n".join([rule, *(f"*  {line}" for line in lines), rule])
 
@@ -209,48 +280,62 @@ def notice(reason: str) -> str:
 @dataclass(frozen=True)
 class Splits:
     "Digits to learn from, to choose by and to test on."
+
     train: Digits
     valid: Digits | None  # None where nothing is held out
     test: Digits
     dataset: str  # "MNIST", or a name that says "not MNIST"
     fold: int = 0  # which part is held out
 
+
 def split(digits: Digits, n: int, fold: int = 0) -> tuple[Digits, Digits]:
     "Of `digits` shuffled by a fixed permutation the `n` from `fold * n` on, and all others."
     order = torch.from_numpy(np.random.RandomState(0).permutation(len(digits.labels)))
-    return digits.take(order[fold * n:(fold + 1) * n]), digits.take(torch.cat([order[:fold * n], order[(fold + 1) * n:]]))
+    return digits.take(order[fold * n : (fold + 1) * n]), digits.take(
+        torch.cat([order[: fold * n], order[(fold + 1) * n :]])
+    )
 
 # %% ../nbs/00_data.ipynb #749d0e7b
 DATASETS = ("auto", "mnist", "digits")
+
 
 def _learn_and_test(dataset, data_dir, download) -> tuple[Digits, Digits, str]:
     "All digits to learn from, all test digits, and the data set's name."
     reason = "they were asked for."
     if dataset != "digits":
-        try: return *load_mnist(data_dir, download), "MNIST"
+        try:
+            return *load_mnist(data_dir, download), "MNIST"
         except (FileNotFoundError, ConnectionError) as error:
-            if dataset == "mnist" or find_data_dir(data_dir)[1]: raise
+            if dataset == "mnist" or find_data_dir(data_dir)[1]:
+                raise
             reason = str(error).split(";")[0] + "."
     print(notice(reason), flush=True)
     test, learn = split(read_fallback(), 250)
     return learn, test, FALLBACK
 
+
 def load_splits(
     dataset: str = "auto",  # "mnist", "digits" (scikit-learn's), or "auto": MNIST if it can be had, else scikit-learn's with a notice
     data_dir: Path | str | None = None,  # folder that holds `MNIST/raw`; see `find_data_dir`
-    holdout: int | None = None,  # how many digits to hold out of those to learn from; None: 5,000 of MNIST, 250 of scikit-learn's
+    holdout: int
+    | None = None,  # how many digits to hold out of those to learn from; None: 5,000 of MNIST, 250 of scikit-learn's
     limit: int | None = None,  # learn from the first `limit` digits only
     download: bool = True,  # may MNIST be fetched from the network?
     fold: int = 0,  # which part to hold out: the first, the second, and so on
 ) -> Splits:
     "The three splits. `ValueError` for damaged files or impossible numbers, `OSError` where a data set cannot be had."
-    if dataset not in DATASETS: raise ValueError(f"there is no data set {dataset!r}; choose one of {', '.join(DATASETS)}")
+    if dataset not in DATASETS:
+        raise ValueError(f"there is no data set {dataset!r}; choose one of {', '.join(DATASETS)}")
     learn, test, name = _learn_and_test(dataset, data_dir, download)
-    if holdout is None: holdout = 5_000 if name == "MNIST" else 250
+    if holdout is None:
+        holdout = 5_000 if name == "MNIST" else 250
     n = len(learn.labels) - holdout
-    if holdout < 0 or n < 1: raise ValueError(f"cannot hold out {holdout:,} of {len(learn.labels):,} digits")
-    if fold < 0 or (fold + 1) * holdout > len(learn.labels): raise ValueError(f"there is no fold {fold} of {holdout:,} in {len(learn.labels):,} digits")
-    if limit is not None and not 1 <= limit <= n: raise ValueError(f"cannot learn from the first {limit:,} of {n:,} digits")
+    if holdout < 0 or n < 1:
+        raise ValueError(f"cannot hold out {holdout:,} of {len(learn.labels):,} digits")
+    if fold < 0 or (fold + 1) * holdout > len(learn.labels):
+        raise ValueError(f"there is no fold {fold} of {holdout:,} in {len(learn.labels):,} digits")
+    if limit is not None and not 1 <= limit <= n:
+        raise ValueError(f"cannot learn from the first {limit:,} of {n:,} digits")
     valid, train = split(learn, holdout, fold) if holdout else (None, learn)
     return Splits(train.take(slice(limit)), valid, test, name, fold)
 
@@ -264,11 +349,19 @@ def show_digits(
     "Draw each image in an axes of its own and return the axes."
     nrows = math.ceil(len(images) / ncols)
     if axes is None:
-        _, axes = plt.subplots(nrows, ncols, figsize=(0.95 * ncols, (1.2 if titles is not None else 1.0) * nrows), squeeze=False, layout="constrained")
-    for ax in np.ravel(axes): ax.axis("off")
+        _, axes = plt.subplots(
+            nrows,
+            ncols,
+            figsize=(0.95 * ncols, (1.2 if titles is not None else 1.0) * nrows),
+            squeeze=False,
+            layout="constrained",
+        )
+    for ax in np.ravel(axes):
+        ax.axis("off")
     for i, (ax, image) in enumerate(zip(np.ravel(axes), images)):
         ax.imshow(image.squeeze(), cmap="gray_r", interpolation="nearest")
-        if titles is not None: ax.set_title(titles[i], fontsize=8)
+        if titles is not None:
+            ax.set_title(titles[i], fontsize=8)
     return axes
 
 # %% ../nbs/00_data.ipynb #9efca298
@@ -278,6 +371,7 @@ MEAN, STD = 0.1307, 0.3081
 def to_unit(images: torch.Tensor) -> torch.Tensor:
     "Images as float32: bytes from 0 to 1, floats as they are."
     return images.float() / 255 if images.dtype == torch.uint8 else images.float()
+
 
 def normalize(images: torch.Tensor) -> torch.Tensor:
     "Images less MNIST's mean, over its standard deviation, both of pixels from 0 to 1."
@@ -290,18 +384,33 @@ def affine(
     scale: torch.Tensor,  # factor, `(n,)`
     translate: torch.Tensor,  # pixels right and down, `(n, 2)`
     shear: torch.Tensor,  # degrees along x, `(n,)`
-    displacement: torch.Tensor | None = None,  # pixels right and down that each pixel is read from besides, `(n, 2, height, width)`
+    displacement: torch.Tensor
+    | None = None,  # pixels right and down that each pixel is read from besides, `(n, 2, height, width)`
 ) -> torch.Tensor:
     "Each image turned, scaled, sheared and shifted about its centre by numbers of its own; what comes from outside is 0."
     height, width = images.shape[2:]
-    def each(t): return t.view(-1, 1, 1)  # a number an image, against `(n, height, width)`
+
+    def each(t):
+        return t.view(-1, 1, 1)  # a number an image, against `(n, height, width)`
+
     x = torch.arange(width, device=images.device) + 0.5 - width / 2 - each(translate[:, 0])
-    y = torch.arange(height, device=images.device).view(-1, 1) + 0.5 - height / 2 - each(translate[:, 1])
+    y = (
+        torch.arange(height, device=images.device).view(-1, 1)
+        + 0.5
+        - height / 2
+        - each(translate[:, 1])
+    )
     theta, tan = torch.deg2rad(angle), torch.tan(torch.deg2rad(shear))
     cos, sin = theta.cos() / scale, theta.sin() / scale
-    from_x, from_y = each(cos - tan * sin) * x + each(sin + tan * cos) * y, each(cos) * y - each(sin) * x
-    if displacement is not None: from_x, from_y = from_x + displacement[:, 0], from_y + displacement[:, 1]
-    grid = torch.stack([from_x * (2 / width), from_y * (2 / height)], dim=3)  # from -1 to 1, as grid_sample counts
+    from_x, from_y = (
+        each(cos - tan * sin) * x + each(sin + tan * cos) * y,
+        each(cos) * y - each(sin) * x,
+    )
+    if displacement is not None:
+        from_x, from_y = from_x + displacement[:, 0], from_y + displacement[:, 1]
+    grid = torch.stack(
+        [from_x * (2 / width), from_y * (2 / height)], dim=3
+    )  # from -1 to 1, as grid_sample counts
     return F.grid_sample(images, grid, align_corners=False)
 
 # %% ../nbs/00_data.ipynb #f43b7194
@@ -315,8 +424,17 @@ def smooth_displacement(
 ) -> torch.Tensor:
     "`n` smooth random fields, `(n, 2, height, width)`: normal numbers of standard deviation `pixels` at 4×4 points, bicubic between."
     points = pixels * torch.randn(n, 2, 4, 4, generator=generator, device=device)
-    def weights(size):  # of the 4 points at each place of a line, as a matrix, because a product is many times faster here
-        return F.interpolate(torch.eye(4, device=device).view(4, 1, 4, 1), size=(size, 1), mode="bicubic", align_corners=False).view(4, size)
+
+    def weights(
+        size,
+    ):  # of the 4 points at each place of a line, as a matrix, because a product is many times faster here
+        return F.interpolate(
+            torch.eye(4, device=device).view(4, 1, 4, 1),
+            size=(size, 1),
+            mode="bicubic",
+            align_corners=False,
+        ).view(4, size)
+
     return weights(height).T @ points @ weights(width)
 
 # %% ../nbs/00_data.ipynb #9c2543df
@@ -333,5 +451,9 @@ def augment(
     n, _, height, width = images.shape
     u = 2 * torch.rand(n, 5, generator=generator, device=images.device) - 1
     shift = torch.stack([translate * width * u[:, 2], translate * height * u[:, 3]], dim=1)
-    field = smooth_displacement(n, height, width, elastic, generator, images.device) if elastic else None
+    field = (
+        smooth_displacement(n, height, width, elastic, generator, images.device)
+        if elastic
+        else None
+    )
     return affine(images, rotation * u[:, 0], 1 + scale * u[:, 1], shift, shear * u[:, 4], field)

@@ -22,6 +22,7 @@ from .your_digit import SURE, to_mnist
 # %% ../nbs/08_drawing.ipynb #469e96ec
 SENT = 140  # pixels along each side of a drawing
 
+
 def read_drawing(
     drawing: bytes,  # `SENT` × `SENT` of them, 255 for ink
     model: torch.nn.Module,  # a trained `MNISTModel`
@@ -34,47 +35,76 @@ def read_drawing(
     probabilities = maps["fc"].softmax(dim=0) if ink.any() else torch.zeros(10)
     shown = maps[stage]
     shades = 255 * (shown - shown.min()) / (shown.max() - shown.min()).clamp(min=1e-9)
-    return {"seen": seen.tobytes(), "probabilities": probabilities.tolist(), "maps": shades.byte().numpy().tobytes(), "shape": list(shown.shape),
-            "text": _sentence(probabilities)}
+    return {
+        "seen": seen.tobytes(),
+        "probabilities": probabilities.tolist(),
+        "maps": shades.byte().numpy().tobytes(),
+        "shape": list(shown.shape),
+        "text": _sentence(probabilities),
+    }
+
 
 def _sentence(probabilities) -> str:
     "The answer in words."
     share, digit = probabilities.max(dim=0)
-    if not share: return "Nothing is drawn yet."
+    if not share:
+        return "Nothing is drawn yet."
     return f"Read as {digit}, with a probability of {100 * share:.1f} %{'' if share >= SURE else ': not sure'}."
+
 
 def stages_with_maps(model: torch.nn.Module) -> list[str]:
     "The names of the stages that put out pictures of more than one cell."
-    return [name for name, stage in feature_maps(model, torch.zeros(1, 28, 28, dtype=torch.uint8)).items() if stage.ndim == 3 and stage[0].numel() > 1]
+    return [
+        name
+        for name, stage in feature_maps(model, torch.zeros(1, 28, 28, dtype=torch.uint8)).items()
+        if stage.ndim == 3 and stage[0].numel() > 1
+    ]
 
 # %% ../nbs/08_drawing.ipynb #0735251d
 def example_drawing() -> bytes:
     "A three, `SENT` × `SENT` bytes."
     picture = Image.new("L", (SENT, SENT), 0)
     pen = ImageDraw.Draw(picture)
-    for top, bottom in ((22, 72), (66, 118)): pen.arc((42, top, 98, bottom), -150, 110, fill=255, width=11)
+    for top, bottom in ((22, 72), (66, 118)):
+        pen.arc((42, top, 98, bottom), -150, 110, fill=255, width=11)
     return picture.tobytes()
 
 # %% ../nbs/08_drawing.ipynb #fe61c690
 def plot_drawing(drawing: bytes, model: torch.nn.Module, stage: str = "conv1") -> np.ndarray:
     "A drawing as for `read_drawing`, what the network is given, the probabilities and the maps of a stage; return the four axes."
     reading = read_drawing(drawing, model, stage)
-    figure, axes = plt.subplots(1, 4, figsize=(10, 2.7), width_ratios=[1, 1, 1.3, 1.6], layout="constrained")
-    pictures = [torch.frombuffer(bytearray(data), dtype=torch.uint8).view(1, 1, side, side) for data, side in ((drawing, SENT), (reading["seen"], 28))]
+    figure, axes = plt.subplots(
+        1, 4, figsize=(10, 2.7), width_ratios=[1, 1, 1.3, 1.6], layout="constrained"
+    )
+    pictures = [
+        torch.frombuffer(bytearray(data), dtype=torch.uint8).view(1, 1, side, side)
+        for data, side in ((drawing, SENT), (reading["seen"], 28))
+    ]
     for ax, picture, title in zip(axes, pictures, ("a drawing", "what the network is given")):
         show_digits(picture, axes=np.array([ax]))
         ax.set_title(title)
     axes[2].bar(range(10), [100 * p for p in reading["probabilities"]], color="#0072B2")
-    axes[2].set(xticks=range(10), ylim=(0, 100), xlabel="digit", ylabel="probability (%)", title=reading["text"].split(",")[0])
+    axes[2].set(
+        xticks=range(10),
+        ylim=(0, 100),
+        xlabel="digit",
+        ylabel="probability (%)",
+        title=reading["text"].split(",")[0],
+    )
     axes[3].imshow(_tiled(reading["maps"], reading["shape"]), cmap="gray_r")
     axes[3].axis("off")
     axes[3].set_title(f"feature maps of {stage}")
     return axes
 
+
 def _tiled(maps, shape, across=4) -> np.ndarray:
     "Maps `(channels, height, width)`, as bytes, side by side, a white line between them."
-    maps = np.pad(np.frombuffer(maps, np.uint8).reshape(shape), ((0, -shape[0] % across), (0, 1), (0, 1)))
-    return np.concatenate([np.concatenate(list(row), axis=1) for row in maps.reshape(-1, across, *maps.shape[1:])])
+    maps = np.pad(
+        np.frombuffer(maps, np.uint8).reshape(shape), ((0, -shape[0] % across), (0, 1), (0, 1))
+    )
+    return np.concatenate(
+        [np.concatenate(list(row), axis=1) for row in maps.reshape(-1, across, *maps.shape[1:])]
+    )
 
 # %% ../nbs/08_drawing.ipynb #90cad128
 def example_png(model: torch.nn.Module) -> bytes:
@@ -91,6 +121,11 @@ def drawing_pad(model: torch.nn.Module | None = None) -> object:
     example = example_png(model)
     if find_spec("anywidget"):
         from s6erav3.widget import DrawingPad
-        return DrawingPad(lambda drawing, stage: read_drawing(drawing, model, stage), stages_with_maps(model), example)
+
+        return DrawingPad(
+            lambda drawing, stage: read_drawing(drawing, model, stage),
+            stages_with_maps(model),
+            example,
+        )
     print("The drawing pad needs anywidget (`pip install anywidget`). Here is an example.")
     return Image.open(io.BytesIO(example))

@@ -30,30 +30,63 @@ from .training.train import Recipe, read_record, recipe_of, run_recipe, write_re
 # %% ../nbs/06_experiments.ipynb #27f74b94
 def _attempt(recipe, seed, splits, test, compute, threads, snapshots=False) -> tuple:
     "Recipe, seed, what the run leaves behind, and None; or recipe, seed, None, and what went wrong."
-    if threads: torch.set_num_threads(threads)
+    if threads:
+        torch.set_num_threads(threads)
     torch.compiler.reset()  # of one function PyTorch keeps eight compiled forms, and computes a ninth network uncompiled
     epochs = []
-    def keep(_, model): epochs.append({name: (t.half() if t.is_floating_point() else t.clone()).cpu() for name, t in model.state_dict().items()})
-    try: model, record = run_recipe(recipe, splits, seed, test=test, verbose=False, compute=compute, after_epoch=keep if snapshots else None)
-    except Exception as error: return recipe, seed, None, f"{type(error).__name__}: {error}"  # reported by the caller
+
+    def keep(_, model):
+        epochs.append(
+            {
+                name: (t.half() if t.is_floating_point() else t.clone()).cpu()
+                for name, t in model.state_dict().items()
+            }
+        )
+
+    try:
+        model, record = run_recipe(
+            recipe,
+            splits,
+            seed,
+            test=test,
+            verbose=False,
+            compute=compute,
+            after_epoch=keep if snapshots else None,
+        )
+    except Exception as error:
+        return recipe, seed, None, f"{type(error).__name__}: {error}"  # reported by the caller
     return recipe, seed, (model, record, epochs), None
 
 # %% ../nbs/06_experiments.ipynb #3fc88ca2
-def _folder(out, recipe, seed) -> Path: return Path(out) / f"{recipe.name}-seed{seed}"
+def _folder(out, recipe, seed) -> Path:
+    return Path(out) / f"{recipe.name}-seed{seed}"
+
 
 def _finished(out, recipe, seed, splits, test) -> bool:
     "Is the run's record there? `ValueError` if it is there, but of something else."
     path = _folder(out, recipe, seed) / "record.json"
-    if not path.is_file(): return False
-    try: record = read_record(path)
+    if not path.is_file():
+        return False
+    try:
+        record = read_record(path)
     except ValueError as error:
         path.replace(path.with_suffix(".json.corrupt"))
         print(f"{error}; set aside as {path.name}.corrupt, and the run is made again", flush=True)
         return False
-    same = recipe_of(record) == recipe and record["dataset"] == splits.dataset and record.get("fold", 0) == splits.fold
-    same = same and record["train_size"] == len(splits.train.labels) and record["holdout"] == (len(splits.valid.labels) if splits.valid else 0)
+    same = (
+        recipe_of(record) == recipe
+        and record["dataset"] == splits.dataset
+        and record.get("fold", 0) == splits.fold
+    )
+    same = (
+        same
+        and record["train_size"] == len(splits.train.labels)
+        and record["holdout"] == (len(splits.valid.labels) if splits.valid else 0)
+    )
     if not same or (test and record["test_accuracy"] is None):
-        raise ValueError(f"{path} is of a run with another recipe or other digits; give another folder with --out, or move it away")
+        raise ValueError(
+            f"{path} is of a run with another recipe or other digits; give another folder with --out, or move it away"
+        )
     return True
 
 # %% ../nbs/06_experiments.ipynb #4636d4b8
@@ -61,7 +94,8 @@ def _keep(folder, model, record, epochs):
     "Write a run into its folder, the record last."
     folder.mkdir(parents=True, exist_ok=True)
     if epochs:
-        with written_whole(folder / "epochs.pth") as part: torch.save(epochs, part)
+        with written_whole(folder / "epochs.pth") as part:
+            torch.save(epochs, part)
     save_weights(model, folder / "mnist_model.pth")
     write_record(record, folder / "record.json")
 
@@ -69,52 +103,92 @@ def _keep(folder, model, record, epochs):
 def sweep(
     recipes: Iterable[Recipe],  # whose names differ
     seeds: Iterable[int],  # each recipe is run with each
-    splits: Splits | Callable[[int], Splits],  # digits to learn from, to watch and to test on; or a function that gives those of a seed
+    splits: Splits
+    | Callable[
+        [int], Splits
+    ],  # digits to learn from, to watch and to test on; or a function that gives those of a seed
     out: str | Path = "runs",  # each run gets a folder in it
     jobs: int | None = None,  # processes on this machine; as many as it has cores if None
-    scheduler: str | None = None,  # address of a Dask scheduler, like tcp://10.0.0.1:8786, to use its workers instead
+    scheduler: str
+    | None = None,  # address of a Dask scheduler, like tcp://10.0.0.1:8786, to use its workers instead
     test: bool = True,  # look at the test digits? Never in runs that are made in order to choose
     compute: Compute = Compute(),  # compiling, precision and memory format
     snapshots: bool = False,  # keep the weights after each epoch, too, in half precision, as a list of state_dicts in epochs.pth
 ) -> dict[str, str]:
     "Make all runs that are missing in `out`; what went wrong, by run. `ValueError` for a folder with other runs in it, `OSError` where the scheduler does not answer."
     recipes = list(recipes)
-    if len({recipe.name for recipe in recipes}) < len(recipes): raise ValueError("recipes of one sweep need different names")
+    if len({recipe.name for recipe in recipes}) < len(recipes):
+        raise ValueError("recipes of one sweep need different names")
     digits_of = splits if callable(splits) else lambda seed: splits
-    runs = [(recipe, seed, digits) for seed in seeds for digits in [digits_of(seed)] for recipe in recipes]
+    runs = [
+        (recipe, seed, digits)
+        for seed in seeds
+        for digits in [digits_of(seed)]
+        for recipe in recipes
+    ]
     missing = [run for run in runs if not _finished(out, *run, test)]
-    if not missing: return {}
+    if not missing:
+        return {}
     cores = os.cpu_count() or 1
     jobs = min(jobs or cores, len(runs))
     threads, faults = None if scheduler else max(1, cores // jobs), {}
-    computes = {recipe.name: compute if scheduler else _chosen(compute, recipe, runs[0][2]) for recipe in recipes}
-    with _workers(min(jobs, len(missing)), scheduler), tqdm(total=len(runs), initial=len(runs) - len(missing), unit="run", file=sys.stdout, disable=None) as bar:
-        results = Parallel(return_as="generator_unordered")(delayed(_attempt)(*run, test, computes[run[0].name], threads, snapshots) for run in missing)
+    computes = {
+        recipe.name: compute if scheduler else _chosen(compute, recipe, runs[0][2])
+        for recipe in recipes
+    }
+    with (
+        _workers(min(jobs, len(missing)), scheduler),
+        tqdm(
+            total=len(runs),
+            initial=len(runs) - len(missing),
+            unit="run",
+            file=sys.stdout,
+            disable=None,
+        ) as bar,
+    ):
+        results = Parallel(return_as="generator_unordered")(
+            delayed(_attempt)(*run, test, computes[run[0].name], threads, snapshots)
+            for run in missing
+        )
         for recipe, seed, left, fault in results:
-            if fault: faults[_folder(out, recipe, seed).name] = fault
-            else: _keep(_folder(out, recipe, seed), *left)
+            if fault:
+                faults[_folder(out, recipe, seed).name] = fault
+            else:
+                _keep(_folder(out, recipe, seed), *left)
             bar.update()
     return faults
 
 # %% ../nbs/06_experiments.ipynb #3f9fcbe2
 def _chosen(compute, recipe, splits) -> Compute:
     "How this machine computes the runs of a recipe."
-    x = normalize(splits.train.images[:recipe.batch_size])
+    x = normalize(splits.train.images[: recipe.batch_size])
     return choose(compute, MNISTModel(), x, recipe.epochs * len(splits.train.labels))
+
 
 @contextmanager
 def _workers(jobs, scheduler):
     "Inside the block joblib uses local processes, which end with it, or the workers of a Dask cluster."
     if scheduler is None:
         try:
-            with parallel_config("loky", n_jobs=jobs): yield
-        finally: get_reusable_executor().shutdown(kill_workers=True)
+            with parallel_config("loky", n_jobs=jobs):
+                yield
+        finally:
+            get_reusable_executor().shutdown(kill_workers=True)
         return
-    try: from distributed import Client
-    except ImportError: raise OSError("a cluster needs Dask; install it with `pip install s6erav3[cluster]`") from None
-    try: client = Client(scheduler, timeout=10, set_as_default=False)
-    except (OSError, ValueError) as error: raise OSError(f"no Dask scheduler answers at {scheduler} ({error or type(error).__name__}); start one with `dask scheduler`") from None
-    with client, parallel_config("dask", client=client, n_jobs=-1): yield
+    try:
+        from distributed import Client
+    except ImportError:
+        raise OSError(
+            "a cluster needs Dask; install it with `pip install s6erav3[cluster]`"
+        ) from None
+    try:
+        client = Client(scheduler, timeout=10, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"no Dask scheduler answers at {scheduler} ({error or type(error).__name__}); start one with `dask scheduler`"
+        ) from None
+    with client, parallel_config("dask", client=client, n_jobs=-1):
+        yield
 
 # %% ../nbs/06_experiments.ipynb #b4d47841
 def read_records(out: str | Path, recipes: Iterable[Recipe], seeds: Iterable[int]) -> list[dict]:
@@ -122,24 +196,67 @@ def read_records(out: str | Path, recipes: Iterable[Recipe], seeds: Iterable[int
     paths = (_folder(out, recipe, seed) / "record.json" for recipe in recipes for seed in seeds)
     return [read_record(path) for path in paths if path.is_file()]
 
+
 def summarize(records: list[dict]) -> pd.DataFrame:
     "For each recipe: how many runs, and mean and standard deviation over seeds of the last epoch's accuracies in per cent."
-    rows = pd.DataFrame([{"recipe": r["recipe_name"], "held out": r["history"][-1]["validation_accuracy"], "test": r["test_accuracy"]} for r in records], columns=["recipe", "held out", "test"])
+    rows = pd.DataFrame(
+        [
+            {
+                "recipe": r["recipe_name"],
+                "held out": r["history"][-1]["validation_accuracy"],
+                "test": r["test_accuracy"],
+            }
+            for r in records
+        ],
+        columns=["recipe", "held out", "test"],
+    )
     columns = rows.astype({"held out": float, "test": float}).groupby("recipe", sort=False)
-    return pd.concat([columns.size().rename("runs"), *(columns[name].agg(what).rename(f"{name}, {what}") for name in ("held out", "test") for what in ("mean", "std"))], axis=1)
+    return pd.concat(
+        [
+            columns.size().rename("runs"),
+            *(
+                columns[name].agg(what).rename(f"{name}, {what}")
+                for name in ("held out", "test")
+                for what in ("mean", "std")
+            ),
+        ],
+        axis=1,
+    )
 
 # %% ../nbs/06_experiments.ipynb #7d33c836
 def scoreboard(tested: list[dict], watched: list[dict]) -> pd.DataFrame:
     "For each recipe with `tested` records: test accuracies in per cent, and those on held-out digits, in the last epoch and in the best, of `watched` runs of the same recipe under any name."
+
     def row(runs):
         recipe = recipe_of(runs[0])
         test = pd.Series([r["test_accuracy"] for r in runs])
-        held_out = [[epoch["validation_accuracy"] for epoch in r["history"]] for r in watched if r["holdout"] and replace(recipe_of(r), name=recipe.name) == recipe]
-        last, best = pd.Series([run[-1] for run in held_out]), pd.Series([max(run) for run in held_out])
-        return {"parameters": runs[0]["parameters"], "epochs": recipe.epochs, "seeds": len(test), "mean": test.mean(), "std": test.std(), "min": test.min(), "max": test.max(),
-                "held out, seeds": len(last), "held out, last epoch": last.mean(), "held out, best epoch": best.mean(), "minutes": pd.Series([r["seconds"] for r in runs]).median() / 60}
+        held_out = [
+            [epoch["validation_accuracy"] for epoch in r["history"]]
+            for r in watched
+            if r["holdout"] and replace(recipe_of(r), name=recipe.name) == recipe
+        ]
+        last, best = (
+            pd.Series([run[-1] for run in held_out]),
+            pd.Series([max(run) for run in held_out]),
+        )
+        return {
+            "parameters": runs[0]["parameters"],
+            "epochs": recipe.epochs,
+            "seeds": len(test),
+            "mean": test.mean(),
+            "std": test.std(),
+            "min": test.min(),
+            "max": test.max(),
+            "held out, seeds": len(last),
+            "held out, last epoch": last.mean(),
+            "held out, best epoch": best.mean(),
+            "minutes": pd.Series([r["seconds"] for r in runs]).median() / 60,
+        }
+
     names = dict.fromkeys(r["recipe_name"] for r in tested)
-    return pd.DataFrame({name: row([r for r in tested if r["recipe_name"] == name]) for name in names}).T.rename_axis("recipe")
+    return pd.DataFrame(
+        {name: row([r for r in tested if r["recipe_name"] == name]) for name in names}
+    ).T.rename_axis("recipe")
 
 # %% ../nbs/06_experiments.ipynb #c836a2fb
 RUNGS: dict[str, tuple[str, dict]] = {  # name: the rung it changes, and what it changes there
@@ -165,17 +282,34 @@ RUNGS: dict[str, tuple[str, dict]] = {  # name: the rung it changes, and what it
     "teacher": ("muon", {"teacher": 3}),
 }
 
+
 def rung(name: str) -> Recipe:
     "The recipe of a rung of the ladder."
     below, change = RUNGS[name]
-    start = rung(below) if below else Recipe("", epochs=8, learning_rate=0.03, schedule="constant", rotation=0.0, dropout=0.0, channels=(8, 12, None, 12, 16, 20), pool="none", norm="none")
+    start = (
+        rung(below)
+        if below
+        else Recipe(
+            "",
+            epochs=8,
+            learning_rate=0.03,
+            schedule="constant",
+            rotation=0.0,
+            dropout=0.0,
+            channels=(8, 12, None, 12, 16, 20),
+            pool="none",
+            norm="none",
+        )
+    )
     return replace(start, name=f"ladder-{name}", **change)
 
 # %% ../nbs/06_experiments.ipynb #909ffef6
 def last_epochs(records: list[dict]) -> pd.DataFrame:
     "Held-out accuracies of the last epoch in per cent: a row for each recipe, a column for each seed."
     rows = [(r["recipe_name"], r["seed"], r["history"][-1]["validation_accuracy"]) for r in records]
-    return pd.DataFrame(rows, columns=["recipe", "seed", "accuracy"]).pivot(index="recipe", columns="seed", values="accuracy")
+    return pd.DataFrame(rows, columns=["recipe", "seed", "accuracy"]).pivot(
+        index="recipe", columns="seed", values="accuracy"
+    )
 
 # %% ../nbs/06_experiments.ipynb #bef5023b
 def paired_test(before: pd.Series, after: pd.Series) -> dict:
@@ -185,16 +319,33 @@ def paired_test(before: pd.Series, after: pd.Series) -> dict:
     return {"gain": (after - before).mean(), "low": low, "high": high, "p": test.pvalue}
 
 # %% ../nbs/06_experiments.ipynb #1de0a7f1
-WIDTHS = (1/4, 3/8, 1/2, 5/8, 3/4, 1, 7/5, 19/10)  # times as many channels as published
+WIDTHS = (
+    1 / 4,
+    3 / 8,
+    1 / 2,
+    5 / 8,
+    3 / 4,
+    1,
+    7 / 5,
+    19 / 10,
+)  # times as many channels as published
+
 
 def sized(times: float) -> Recipe:
     "The recipe of a point of the frontier: `times` as many channels as published (rounded), trained like `smallest_99`, but for eight epochs. It is named after its parameters."
     channels = tuple(round(times * c) for c in CHANNELS)
-    return replace(Recipe.smallest_99(), name=f"frontier-{count_parameters(MNISTModel(channels))}", epochs=8, plain_epochs=2, channels=channels)
+    return replace(
+        Recipe.smallest_99(),
+        name=f"frontier-{count_parameters(MNISTModel(channels))}",
+        epochs=8,
+        plain_epochs=2,
+        channels=channels,
+    )
 
 # %% ../nbs/06_experiments.ipynb #43a0c8ef
 def recipes_named(name: str) -> list[Recipe]:
     "The recipes that `name` stands for: one of the package's; `ladder` or `frontier` for all of theirs; or one of them, like `ladder-norm` or `frontier-533`. `ValueError` if there is none."
     groups = {"ladder": [rung(r) for r in RUNGS], "frontier": [sized(times) for times in WIDTHS]}
-    if name in groups: return groups[name]
+    if name in groups:
+        return groups[name]
     return [r for group in groups.values() for r in group if r.name == name] or [Recipe.named(name)]

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-try: import fcntl
-except ModuleNotFoundError: fcntl = None  # type: ignore[assignment]  # on Windows
+try:
+    import fcntl
+except ModuleNotFoundError:
+    fcntl = None  # type: ignore[assignment]  # on Windows
 
 # %% ../nbs/00_files.ipynb #e97f7281
 @contextmanager
@@ -21,22 +23,31 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     "Gives the name of a file to write in the block; it becomes `path` when the block ends, all of it, or where the block fails, not at all. `OSError` where it cannot be written."
     path, part = Path(path), None
     try:
-        descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".part{path.suffix}", dir=path.parent)
+        descriptor, part = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=f".part{path.suffix}", dir=path.parent
+        )
         os.close(descriptor)
         yield Path(part)
         _sync(part)
         os.chmod(part, 0o666 & ~_umask())  # as a file made by `open` would have it
         os.replace(part, path)
-        if fcntl: _sync(path.parent)  # Windows opens no folders
-    except OSError as error: raise type(error)(f"cannot write {path} ({error.strerror or error})") from error
+        if fcntl:
+            _sync(path.parent)  # Windows opens no folders
+    except OSError as error:
+        raise type(error)(f"cannot write {path} ({error.strerror or error})") from error
     finally:
-        if part: Path(part).unlink(missing_ok=True)
+        if part:
+            Path(part).unlink(missing_ok=True)
+
 
 def _sync(path):
     "Have the disk hold what was written to a file, or which names a folder has."
     descriptor = os.open(path, os.O_RDONLY)
-    try: os.fsync(descriptor)
-    finally: os.close(descriptor)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
 
 def _umask() -> int:
     "The permissions that new files do not get. (It can only be read by setting it.)"
@@ -53,8 +64,14 @@ def folder_to_oneself(folder: Path | str) -> Iterator[Path]:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError: raise BlockingIOError(f"another run is writing into {folder}; wait for it, or give another folder") from None
-        for part in folder.glob(".*.part*"): part.unlink(missing_ok=True)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(
+                f"another run is writing into {folder}; wait for it, or give another folder"
+            ) from None
+        for part in folder.glob(".*.part*"):
+            part.unlink(missing_ok=True)
         yield folder
-    finally: os.close(descriptor)
+    finally:
+        os.close(descriptor)

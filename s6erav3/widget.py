@@ -16,14 +16,19 @@ import traitlets
 # %% ../nbs/08_widget.ipynb #302e9a95
 class DrawingPad(anywidget.AnyWidget):
     "A pad to draw a digit on; at each stroke the page asks `read` and shows what it says."
+
     _esm = files("s6erav3") / "drawing.js"
     _css = files("s6erav3") / "drawing.css"
     stages = traitlets.List().tag(sync=True)
 
-    def __init__(self,
-                 read: Callable[[bytes, str], dict],  # from a drawing's bytes and a stage's name to what the page shows, as `read_drawing` gives it
-                 stages: list[str],  # names to choose from
-                 example: bytes):  # a PNG, shown where there is no page
+    def __init__(
+        self,
+        read: Callable[
+            [bytes, str], dict
+        ],  # from a drawing's bytes and a stage's name to what the page shows, as `read_drawing` gives it
+        stages: list[str],  # names to choose from
+        example: bytes,
+    ):  # a PNG, shown where there is no page
         self.read, self.example = read, example
         super().__init__(stages=stages)
         self.on_msg(self.answer)
@@ -36,4 +41,8 @@ class DrawingPad(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs):
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        return {**data, "text/plain": "A pad to draw a digit on", "image/png": base64.b64encode(self.example).decode()}, metadata
+        return {
+            **data,
+            "text/plain": "A pad to draw a digit on",
+            "image/png": base64.b64encode(self.example).decode(),
+        }, metadata

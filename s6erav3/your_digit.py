@@ -31,11 +31,16 @@ from .models.model import load_pretrained
 # %% ../nbs/08_your_digit.ipynb #3582faae
 def _not_empty(path: Path) -> Path:
     "`path`, if it is a file with something in it."
-    if path.is_dir(): raise ValueError(f"{path} is a folder; give the pictures in it")
-    if not path.exists(): raise FileNotFoundError(f"there is no file {path}")
-    if not path.is_file(): raise ValueError(f"{path} is not a file that can be opened; give a PNG or JPEG")
-    if not path.stat().st_size: raise ValueError(f"{path} is empty, 0 bytes long")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the pictures in it")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}")
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file that can be opened; give a PNG or JPEG")
+    if not path.stat().st_size:
+        raise ValueError(f"{path} is empty, 0 bytes long")
     return path
+
 
 @contextmanager
 def _silent():
@@ -43,11 +48,13 @@ def _silent():
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     logging.disable(logging.CRITICAL)
-    try: yield
+    try:
+        yield
     finally:
         logging.disable(logging.NOTSET)
         os.dup2(kept, 2)
-        for descriptor in (kept, nowhere): os.close(descriptor)
+        for descriptor in (kept, nowhere):
+            os.close(descriptor)
 
 # %% ../nbs/08_your_digit.ipynb #022b42b3
 SMALLEST = 12  # pixels; in less there is no digit to be seen
@@ -55,57 +62,101 @@ LARGEST_FILE = 100_000_000  # bytes
 MOST_SCANS = 100  # of a progressive JPEG, each of which goes over the whole picture; ten are usual
 WORKING = 250  # the side of a square with as many pixels as are worked with
 
+
 def open_picture(file: str | os.PathLike) -> Image.Image:
     "The picture in `file`, decoded; `OSError` or `ValueError` says in one line why there is none. Its size is looked at first."
-    try: path = _not_empty(Path(file))
-    except OSError as error: raise type(error)(f"{file} cannot be read ({error.strerror})" if error.errno else str(error)) from None
-    if path.stat().st_size > LARGEST_FILE: raise ValueError(f"{path} is too large; give at most {LARGEST_FILE // 10**6} MB")
+    try:
+        path = _not_empty(Path(file))
+    except OSError as error:
+        raise type(error)(
+            f"{file} cannot be read ({error.strerror})" if error.errno else str(error)
+        ) from None
+    if path.stat().st_size > LARGEST_FILE:
+        raise ValueError(f"{path} is too large; give at most {LARGEST_FILE // 10**6} MB")
     with warnings.catch_warnings(), _silent():
-        warnings.simplefilter("ignore")  # what Pillow warns of in a strange file is either refused below or of no matter
+        warnings.simplefilter(
+            "ignore"
+        )  # what Pillow warns of in a strange file is either refused below or of no matter
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(path) as picture:
-                if picture.format == "EPS": raise OSError("it is PostScript, and reading that would mean running it")
-                if picture.format in ("JPEG", "MPO") and path.read_bytes().count(b"\xff\xda") > MOST_SCANS: raise OSError(f"it has more than {MOST_SCANS} scans")
-                picture.draft("RGB", (2 * WORKING, 2 * WORKING))  # a JPEG is decoded no larger than needed
+                if picture.format == "EPS":
+                    raise OSError("it is PostScript, and reading that would mean running it")
+                if (
+                    picture.format in ("JPEG", "MPO")
+                    and path.read_bytes().count(b"\xff\xda") > MOST_SCANS
+                ):
+                    raise OSError(f"it has more than {MOST_SCANS} scans")
+                picture.draft(
+                    "RGB", (2 * WORKING, 2 * WORKING)
+                )  # a JPEG is decoded no larger than needed
                 picture.load()
                 return picture
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-            raise ValueError(f"{path} is too large; give at most {(Image.MAX_IMAGE_PIXELS or 0) // 10**6} million pixels") from None
-        except Image.UnidentifiedImageError: raise ValueError(f"{path} is not a picture; give a PNG or JPEG of a digit") from None
-        except PermissionError as error: raise PermissionError(f"{path} cannot be read ({error.strerror})") from None
+            raise ValueError(
+                f"{path} is too large; give at most {(Image.MAX_IMAGE_PIXELS or 0) // 10**6} million pixels"
+            ) from None
+        except Image.UnidentifiedImageError:
+            raise ValueError(f"{path} is not a picture; give a PNG or JPEG of a digit") from None
+        except PermissionError as error:
+            raise PermissionError(f"{path} cannot be read ({error.strerror})") from None
         except Exception as error:  # Pillow's readers fail in many ways on damaged files
-            raise ValueError(f"{path} cannot be read as a picture ({repr(' '.join(str(error)[:200].split()))[1:-1] or type(error).__name__})") from error
+            raise ValueError(
+                f"{path} cannot be read as a picture ({repr(' '.join(str(error)[:200].split()))[1:-1] or type(error).__name__})"
+            ) from error
 
 # %% ../nbs/08_your_digit.ipynb #9d118e91
 def to_colour(picture: Image.Image) -> np.ndarray:
     "The colours of a picture, upright, float `(height, width, 3)` from 0 to 255, scaled to about `WORKING`² pixels; `ValueError` if it is too small."
-    if min(picture.size) < SMALLEST: raise ValueError(f"has only {picture.width}×{picture.height} pixels; give at least {SMALLEST}×{SMALLEST}")
+    if min(picture.size) < SMALLEST:
+        raise ValueError(
+            f"has only {picture.width}×{picture.height} pixels; give at least {SMALLEST}×{SMALLEST}"
+        )
     picture = _to_bytes(_upright(picture))
     factor = WORKING / np.sqrt(picture.width * picture.height)
     size = [max(1, round(side * min(factor, max(1, factor / 2)))) for side in picture.size]
     picture = picture.resize(size, Image.Resampling.BOX if factor < 1 else Image.Resampling.BICUBIC)
-    if picture.mode == "RGBA": picture = max((_laid_on(ground, picture) for ground in ("white", "black")), key=lambda laid: np.asarray(laid).std())
+    if picture.mode == "RGBA":
+        picture = max(
+            (_laid_on(ground, picture) for ground in ("white", "black")),
+            key=lambda laid: np.asarray(laid).std(),
+        )
     return np.asarray(picture.filter(ImageFilter.BoxBlur(1)), dtype=np.float32)
+
 
 def _upright(picture) -> Image.Image:
     "Turned as its EXIF note asks; a note that cannot be understood is passed over."
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try: return ImageOps.exif_transpose(picture) if picture.getexif().get(ExifTags.Base.Orientation, 1) != 1 else picture  # for it would copy in any case
-        except MemoryError: raise
-        except Exception: return picture  # the note is damaged, the picture may not be
+        try:
+            return (
+                ImageOps.exif_transpose(picture)
+                if picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+                else picture
+            )  # for it would copy in any case
+        except MemoryError:
+            raise
+        except Exception:
+            return picture  # the note is damaged, the picture may not be
+
 
 def _laid_on(ground, picture) -> Image.Image:
     "A partly transparent picture on a ground of one colour."
     return Image.alpha_composite(Image.new("RGBA", picture.size, ground), picture).convert("RGB")
 
+
 def _to_bytes(picture) -> Image.Image:
     "The picture as bytes, RGBA where something is transparent, else RGB; deeper numbers are brought to their range."
     if picture.mode[0] in "IF":
         numbers = np.array(picture, dtype=np.float32)
-        np.nan_to_num(numbers, copy=False, posinf=0).clip(0, out=numbers)  # in place: a large picture may be in memory twice, but not six times
-        full = [2**bits - 1 for bits in (1, 8, 10, 12, 14, 16) if picture.mode[0] == "I" and numbers.max() < 2**bits]
+        np.nan_to_num(numbers, copy=False, posinf=0).clip(
+            0, out=numbers
+        )  # in place: a large picture may be in memory twice, but not six times
+        full = [
+            2**bits - 1
+            for bits in (1, 8, 10, 12, 14, 16)
+            if picture.mode[0] == "I" and numbers.max() < 2**bits
+        ]
         numbers *= 255 / (full or [max(1, numbers.max())])[0]
         picture = Image.fromarray(numbers.astype(np.uint8))
     mode = "RGBA" if picture.has_transparency_data else "RGB"
@@ -118,13 +169,18 @@ def otsu(values: np.ndarray) -> float:
     centres = (edges[1:] + edges[:-1]) / 2
     below, mass_below = counts.cumsum(), (counts * centres).cumsum()
     above = below[-1] - below
-    between = (mass_below * below[-1] - mass_below[-1] * below) ** 2 / np.maximum(below * above, 1.0)
+    between = (mass_below * below[-1] - mass_below[-1] * below) ** 2 / np.maximum(
+        below * above, 1.0
+    )
     return float(edges[1:][between == between.max()].mean())
 
 # %% ../nbs/08_your_digit.ipynb #d1f7effc
 def fit_paper(colour: np.ndarray) -> np.ndarray:
     "The paper behind the ink: in each channel a surface of second degree, fitted by reweighted least squares; `(height, width, 3)` as `colour`."
-    y, x = (np.linspace(-1, 1, side, dtype=np.float32)[:, None] ** (0, 1, 2) for side in colour.shape[:2])  # the powers 0, 1, 2
+    y, x = (
+        np.linspace(-1, 1, side, dtype=np.float32)[:, None] ** (0, 1, 2)
+        for side in colour.shape[:2]
+    )  # the powers 0, 1, 2
     down, across = (max(1, side // 40) for side in colour.shape[:2])
     sample = colour[::down, ::across].reshape(-1, 3)
     powers = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))  # of y and x in each term
@@ -134,23 +190,33 @@ def fit_paper(colour: np.ndarray) -> np.ndarray:
         distance = np.abs(sample - paper).max(axis=1)
         weight = 1 / (1 + (distance / max(4, 2.5 * np.median(distance))) ** 4)
         weighted = basis[:, :n] * weight[:, None]
-        coefficients = np.linalg.lstsq(weighted.T @ basis[:, :n], weighted.T @ sample, rcond=None)[0]
+        coefficients = np.linalg.lstsq(weighted.T @ basis[:, :n], weighted.T @ sample, rcond=None)[
+            0
+        ]
         paper = basis[:, :n] @ coefficients
     matrix = np.zeros((3, 3, 3), np.float32)  # of each channel, y's power, x's power
-    for (i, j), coefficient in zip(powers, coefficients): matrix[:, i, j] = coefficient
+    for (i, j), coefficient in zip(powers, coefficients):
+        matrix[:, i, j] = coefficient
     return np.moveaxis(y @ matrix @ x.T, 0, 2).clip(1, 254)
 
 # %% ../nbs/08_your_digit.ipynb #ced247a8
 FAINT = 30  # of 255: what differs less from the paper is no ink
 
+
 def find_ink(colour: np.ndarray) -> np.ndarray:
     "How much ink is in each pixel, `(height, width)` from 0, paper, to 1; `ValueError` if there is none."
-    colour, paper = (np.ascontiguousarray(np.moveaxis(channels, 2, 0)) for channels in (colour, fit_paper(colour)))  # channels first: several times faster
+    colour, paper = (
+        np.ascontiguousarray(np.moveaxis(channels, 2, 0))
+        for channels in (colour, fit_paper(colour))
+    )  # channels first: several times faster
     change = paper - colour
     size = np.abs(change).max(axis=0)
     strong = size >= 0.6 * np.partition(size, -40, axis=None)[-40]
-    if np.abs(change[:, strong].mean(axis=1)).max() < FAINT: raise ValueError("shows no ink that stands out from its ground")
-    share = change / np.where(change > 0, paper, 255 - paper).clip(64)  # of the way to black or to white; not less than 64, or noise on black would count for much
+    if np.abs(change[:, strong].mean(axis=1)).max() < FAINT:
+        raise ValueError("shows no ink that stands out from its ground")
+    share = change / np.where(change > 0, paper, 255 - paper).clip(
+        64
+    )  # of the way to black or to white; not less than 64, or noise on black would count for much
     direction = share[:, strong].mean(axis=1)
     ink = np.tensordot(direction / (direction @ direction), share, axes=1)
     return (ink / np.median(ink[ink > otsu(ink[::2, ::2])])).clip(0, 1)
@@ -160,41 +226,53 @@ SPECK = 8  # pixels; what is not taller is no digit
 GAP = 0.1  # times the height of the tallest piece: so far apart digits are
 TOO_WIDE = 1.6  # times its height: hardly a digit is wider
 
+
 def separate(ink: np.ndarray) -> list[np.ndarray]:
     "The digits, left to right, each as a mask `(height, width)`; `ValueError` where they are not clearly apart."
     labels, n = ndimage.label(ink > 0.5, np.ones((3, 3)))
     areas, boxes = np.bincount(labels.ravel(), minlength=n + 1)[1:], ndimage.find_objects(labels)
-    pieces = sorted((i for i in range(n) if areas[i] >= 0.03 * areas.max()), key=lambda i: boxes[i][1].start)
+    pieces = sorted(
+        (i for i in range(n) if areas[i] >= 0.03 * areas.max()), key=lambda i: boxes[i][1].start
+    )
     tallest = max(boxes[i][0].stop - boxes[i][0].start for i in pieces)
-    if tallest < SPECK: raise ValueError("shows only specks of ink, too small for a digit")
+    if tallest < SPECK:
+        raise ValueError("shows only specks of ink, too small for a digit")
     groups, right = [], -np.inf
     for i in pieces:
-        if boxes[i][1].start - right >= GAP * tallest: groups.append([])
+        if boxes[i][1].start - right >= GAP * tallest:
+            groups.append([])
         groups[-1].append(i + 1)
         right = max(right, boxes[i][1].stop)
     masks = [np.isin(labels, group) for group in groups]
     heights = np.array([len(cut_out(mask)) for mask in masks])
     masks = [mask for mask, height in zip(masks, heights) if height >= 0.3 * heights.max()]
-    for mask in masks: _one_digit(cut_out(mask))
-    if len(masks) > 20: raise ValueError(f"shows {len(masks)} pieces of ink; give at most 20 digits in a row")
+    for mask in masks:
+        _one_digit(cut_out(mask))
+    if len(masks) > 20:
+        raise ValueError(f"shows {len(masks)} pieces of ink; give at most 20 digits in a row")
     return masks
 
 # %% ../nbs/08_your_digit.ipynb #eee053f8
 def cut_out(ink: np.ndarray) -> np.ndarray:
     "The smallest rectangle with all that is not 0."
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    return ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
 
 def _one_digit(mask):
     "`ValueError` if a mask, cut out, is too wide for a digit or falls apart from top to bottom."
     height, width = mask.shape
-    if width > TOO_WIDE * height: raise ValueError("shows ink too wide for one digit; where there are several, leave space between them")
+    if width > TOO_WIDE * height:
+        raise ValueError(
+            "shows ink too wide for one digit; where there are several, leave space between them"
+        )
     filled = np.flatnonzero(mask.any(axis=1))
     gaps = np.diff(filled, append=height)
     upper = filled[gaps.argmax()] + 1  # down to the widest gap
     lower = height - upper - gaps.max() + 1
     alike = min(upper, lower) >= max(upper, lower) / 2
-    if gaps.max() > 0.3 * height or (alike and gaps.max() > GAP * max(upper, lower)): raise ValueError("shows one piece of ink above another; write digits in one row")
+    if gaps.max() > 0.3 * height or (alike and gaps.max() > GAP * max(upper, lower)):
+        raise ValueError("shows one piece of ink above another; write digits in one row")
 
 # %% ../nbs/08_your_digit.ipynb #b94fd166
 def scale_to_box(ink: np.ndarray, size=20) -> np.ndarray:
@@ -202,15 +280,21 @@ def scale_to_box(ink: np.ndarray, size=20) -> np.ndarray:
     factor = size / max(ink.shape)
     height, width = (max(1, round(side * factor)) for side in ink.shape)
     picture = Image.fromarray(ink.astype(np.float32))
-    return np.asarray(picture.resize((width, height), Image.Resampling.BOX if factor < 1 else Image.Resampling.BILINEAR))
+    return np.asarray(
+        picture.resize(
+            (width, height), Image.Resampling.BOX if factor < 1 else Image.Resampling.BILINEAR
+        )
+    )
+
 
 def centre_by_mass(ink: np.ndarray, size=28) -> np.ndarray:
     "On a field of zeros of `size` × `size`, its centre of mass in the middle, as near as whole pixels allow."
     corner = [round((size - 1) / 2 - c) for c in ndimage.center_of_mass(ink)]
     top, left = (min(max(c, 0), size - side) for c, side in zip(corner, ink.shape))
     field = np.zeros((size, size), dtype=ink.dtype)
-    field[top:top + ink.shape[0], left:left + ink.shape[1]] = ink
+    field[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
     return field
+
 
 def to_mnist(mask: np.ndarray) -> np.ndarray:
     "A digit's mask as MNIST would have it: bytes `(28, 28)`, bright ink on 0."
@@ -220,76 +304,128 @@ def to_mnist(mask: np.ndarray) -> np.ndarray:
 # %% ../nbs/08_your_digit.ipynb #fb83130a
 class Reading(NamedTuple):
     "A picture on its way to the network."
+
     colour: np.ndarray  # `(height, width, 3)`, from 0 to 255
     ink: np.ndarray  # `(height, width)`, from 0 to 1
     masks: list  # of each digit, `(height, width)`, left to right
     digits: list  # each as MNIST would have it, bytes `(28, 28)`
 
+
 Picture = str | os.PathLike | Image.Image | np.ndarray
+
 
 def read_picture(picture: Picture) -> Reading:
     "What is in a picture: a file, a `PIL.Image` or an array of bytes. `OSError` or `ValueError` where no digit can be found; they name the file."
     name = str(picture) if isinstance(picture, (str, os.PathLike)) else "the picture"
-    if not isinstance(picture, (np.ndarray, Image.Image)): picture = open_picture(picture)
+    if not isinstance(picture, (np.ndarray, Image.Image)):
+        picture = open_picture(picture)
     try:
-        if isinstance(picture, np.ndarray): picture = _of_array(picture)
+        if isinstance(picture, np.ndarray):
+            picture = _of_array(picture)
         colour = to_colour(picture)
-        if _is_mnist(picture): return Reading(colour, np.asarray(picture) / 255, [np.asarray(picture) > 0], [np.asarray(picture)])
+        if _is_mnist(picture):
+            return Reading(
+                colour, np.asarray(picture) / 255, [np.asarray(picture) > 0], [np.asarray(picture)]
+            )
         masks = separate(ink := find_ink(colour))
-    except (OSError, ValueError) as error: raise ValueError(f"{name} {error}") from None
-    except MemoryError: raise ValueError(f"{name} is too large for the memory that there is") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{name} {error}") from None
+    except MemoryError:
+        raise ValueError(f"{name} is too large for the memory that there is") from None
     return Reading(colour, ink, masks, [to_mnist(mask) for mask in masks])
 
+
 def _of_array(array) -> Image.Image:
-    try: return Image.fromarray(array)
-    except TypeError: raise ValueError(f"is an array of {array.dtype}, {array.shape}; give bytes, (height, width) or (height, width, 3)") from None
+    try:
+        return Image.fromarray(array)
+    except TypeError:
+        raise ValueError(
+            f"is an array of {array.dtype}, {array.shape}; give bytes, (height, width) or (height, width, 3)"
+        ) from None
+
 
 def _is_mnist(picture) -> bool:
     "Whether a picture has MNIST's form already: grey, 28×28, the longer side 20 pixels of something bright on 0, centred by mass."
-    if picture.mode != "L" or picture.size != (28, 28): return False
+    if picture.mode != "L" or picture.size != (28, 28):
+        return False
     pixels = np.asarray(picture)
-    return bool(pixels.max() >= 128 and max(cut_out(pixels).shape) == 20 and np.allclose(ndimage.center_of_mass(pixels), 13.5, atol=1.1))
+    return bool(
+        pixels.max() >= 128
+        and max(cut_out(pixels).shape) == 20
+        and np.allclose(ndimage.center_of_mass(pixels), 13.5, atol=1.1)
+    )
 
 # %% ../nbs/08_your_digit.ipynb #f63d644f
 SURE = 0.95  # from this probability on
 WIDE = 1.2  # times its height: what is wider may be two digits that touch
 
+
 def _listed(pictures) -> list:
     "Pictures as a list, one of them too; `ValueError` if there is none."
-    pictures = [pictures] if isinstance(pictures, (str, os.PathLike, Image.Image, np.ndarray)) else list(pictures)
-    if not pictures: raise ValueError("there is no picture to read; give at least one")
+    pictures = (
+        [pictures]
+        if isinstance(pictures, (str, os.PathLike, Image.Image, np.ndarray))
+        else list(pictures)
+    )
+    if not pictures:
+        raise ValueError("there is no picture to read; give at least one")
     return pictures
+
 
 def verdicts(images: np.ndarray, model: torch.nn.Module | None = None) -> pd.DataFrame:
     "Digit, probability, runner_up and sure for each of the images, bytes `(n, 28, 28)`, by the shipped network if `model` is None."
-    if not len(images): return pd.DataFrame(columns=["digit", "probability", "runner_up", "sure"])
+    if not len(images):
+        return pd.DataFrame(columns=["digit", "probability", "runner_up", "sure"])
     found = _predictions(images, model)
     runner_up = np.argsort(found.probabilities, axis=1)[:, -2]
-    narrow = np.array([np.ptp(np.flatnonzero(image.any(axis=0))) <= WIDE * np.ptp(np.flatnonzero(image.any(axis=1))) for image in images])
-    return pd.DataFrame({"digit": found.answers, "probability": found.confidence, "runner_up": runner_up, "sure": (found.confidence >= SURE) & narrow})
+    narrow = np.array(
+        [
+            np.ptp(np.flatnonzero(image.any(axis=0)))
+            <= WIDE * np.ptp(np.flatnonzero(image.any(axis=1)))
+            for image in images
+        ]
+    )
+    return pd.DataFrame(
+        {
+            "digit": found.answers,
+            "probability": found.confidence,
+            "runner_up": runner_up,
+            "sure": (found.confidence >= SURE) & narrow,
+        }
+    )
+
 
 def _predictions(images, model) -> Predictions:
     "What a network says of images, bytes `(n, 28, 28)`, whose labels are not known."
-    return predict_digits(model or load_pretrained(), Digits(torch.tensor(images)[:, None], torch.full((len(images),), -1)))
+    return predict_digits(
+        model or load_pretrained(),
+        Digits(torch.tensor(images)[:, None], torch.full((len(images),), -1)),
+    )
 
 # %% ../nbs/08_your_digit.ipynb #0ead1311
 def predict(
     pictures: Picture | Iterable[Picture],  # files, `PIL.Image`s or arrays of bytes, or one of them
     model: torch.nn.Module | None = None,  # the shipped network if None
-    on_error: Callable[[Exception], None] | None = None,  # is called with the error of a picture that cannot be read, and the others are read; raised if None
+    on_error: Callable[[Exception], None]
+    | None = None,  # is called with the error of a picture that cannot be read, and the others are read; raised if None
 ) -> pd.DataFrame:
     "A row for each digit: file, position from the left, digit, probability, runner_up, sure. `OSError` or `ValueError` names what cannot be read."
     rows, images = [], [np.zeros((0, 28, 28), np.uint8)]
     for i, picture in enumerate(_listed(pictures), 1):
-        try: digits = read_picture(picture).digits
+        try:
+            digits = read_picture(picture).digits
         except (OSError, ValueError) as error:
-            if on_error is None: raise
+            if on_error is None:
+                raise
             on_error(error)
             continue
         name = str(picture) if isinstance(picture, (str, os.PathLike)) else f"picture {i}"
         rows += [{"file": name, "position": position} for position in range(1, len(digits) + 1)]
         images.append(np.stack(digits))
-    return pd.concat([pd.DataFrame(rows, columns=["file", "position"]), verdicts(np.concatenate(images), model)], axis=1)
+    return pd.concat(
+        [pd.DataFrame(rows, columns=["file", "position"]), verdicts(np.concatenate(images), model)],
+        axis=1,
+    )
 
 # %% ../nbs/08_your_digit.ipynb #822fa73d
 def plot_reading(
@@ -298,18 +434,43 @@ def plot_reading(
     most: int = 12,  # rows at the most
 ) -> Figure:
     "A figure with a row for each digit: the picture, its ink with the digit framed, its 28×28, the probabilities. Errors as from `read_picture`."
-    rows = list(islice(((r.colour, r.ink, *digit) for r in map(read_picture, _listed(pictures)) for digit in zip(r.masks, r.digits)), most))
+    rows = list(
+        islice(
+            (
+                (r.colour, r.ink, *digit)
+                for r in map(read_picture, _listed(pictures))
+                for digit in zip(r.masks, r.digits)
+            ),
+            most,
+        )
+    )
     images = np.stack([image for *_, image in rows])
     probabilities = _predictions(images, model).probabilities
     figure = Figure(figsize=(8, 1.9 * len(rows) + 0.4), layout="constrained")
     axes = figure.subplots(len(rows), 4, squeeze=False, width_ratios=[1, 1, 1, 1.5])
-    for line, (colour, ink, mask, image), shares, row in zip(axes, rows, probabilities, verdicts(images, model).itertuples()):
-        for ax, shown in zip(line, (colour.astype(np.uint8), ink, image / 255)): ax.imshow(shown, cmap="gray_r", vmin=0, vmax=1)
-        for ax in line[:3]: ax.set(xticks=[], yticks=[])
-        (top, bottom), (left, right) = (np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0))
-        line[1].plot([left, right, right, left, left], [top, top, bottom, bottom, top], color="#D55E00")
+    for line, (colour, ink, mask, image), shares, row in zip(
+        axes, rows, probabilities, verdicts(images, model).itertuples()
+    ):
+        for ax, shown in zip(line, (colour.astype(np.uint8), ink, image / 255)):
+            ax.imshow(shown, cmap="gray_r", vmin=0, vmax=1)
+        for ax in line[:3]:
+            ax.set(xticks=[], yticks=[])
+        (top, bottom), (left, right) = (
+            np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0)
+        )
+        line[1].plot(
+            [left, right, right, left, left], [top, top, bottom, bottom, top], color="#D55E00"
+        )
         line[3].bar(range(10), 100 * shares, color="#0072B2")
-        line[3].set(xticks=range(10), ylim=(0, 100), ylabel="probability (%)", title=f"read as {row.digit}{'' if row.sure else ', not sure'}")
-    for ax, title in zip(axes[0], ("the picture", "its ink, a digit framed", "what the network gets")): ax.set_title(title, fontsize=10)
+        line[3].set(
+            xticks=range(10),
+            ylim=(0, 100),
+            ylabel="probability (%)",
+            title=f"read as {row.digit}{'' if row.sure else ', not sure'}",
+        )
+    for ax, title in zip(
+        axes[0], ("the picture", "its ink, a digit framed", "what the network gets")
+    ):
+        ax.set_title(title, fontsize=10)
     axes[-1, 3].set_xlabel("digit")
     return figure

@@ -1,4 +1,5 @@
 "What the pages on evaluation and interpretation do not try: odd inputs, and that looking changes nothing."
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +7,12 @@ import torch
 from s6erav3.data import load_mnist
 from s6erav3.evaluation.evidence import features, gradient_map, occlusion_map
 from s6erav3.evaluation.interpret import label_votes, misclassified
-from s6erav3.evaluation.metrics import Predictions, brier_score, expected_calibration_error, with_temperature
+from s6erav3.evaluation.metrics import (
+    Predictions,
+    brier_score,
+    expected_calibration_error,
+    with_temperature,
+)
 from s6erav3.evaluation.robustness import DISTORTIONS, distort
 from s6erav3.models.model import MNISTModel
 
@@ -15,21 +21,33 @@ from s6erav3.models.model import MNISTModel
 def test_temperature_where_a_probability_is_exactly_zero(temperature):
     sharp = Predictions(np.array([0, 1]), np.array([[1.0, 0.0, 0.0], [0.2, 0.8, 0.0]]))
     softer = with_temperature(sharp, temperature)
-    assert np.isfinite(softer.probabilities).all() and np.allclose(softer.probabilities.sum(axis=1), 1) and np.array_equal(softer.answers, sharp.answers)
+    assert (
+        np.isfinite(softer.probabilities).all()
+        and np.allclose(softer.probabilities.sum(axis=1), 1)
+        and np.array_equal(softer.answers, sharp.answers)
+    )
 
 
 def test_scores_of_the_perfect_and_of_the_hopeless():
     labels = np.arange(3)
-    assert brier_score(Predictions(labels, np.eye(3))) == 0 and brier_score(Predictions(labels, np.eye(3)[[1, 2, 0]])) == 2
+    assert (
+        brier_score(Predictions(labels, np.eye(3))) == 0
+        and brier_score(Predictions(labels, np.eye(3)[[1, 2, 0]])) == 2
+    )
     assert expected_calibration_error(Predictions(labels, np.eye(3)), n_bins=1) == 0
-    assert np.isclose(expected_calibration_error(Predictions(labels, np.eye(3)[[1, 2, 0]]), n_bins=1), 100)
+    assert np.isclose(
+        expected_calibration_error(Predictions(labels, np.eye(3)[[1, 2, 0]]), n_bins=1), 100
+    )
 
 
 @pytest.mark.parametrize("name", DISTORTIONS)
 @pytest.mark.parametrize("bytes_", [True, False])
 def test_distorting_leaves_the_images_alone(name, bytes_):
-    images = torch.randint(0, 256, (520, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    if not bytes_: images = images / 255
+    images = torch.randint(
+        0, 256, (520, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
+    if not bytes_:
+        images = images / 255
     before = images.clone()
     assert distort(images, name, 1).shape == images.shape and torch.equal(images, before)
 
@@ -54,8 +72,13 @@ def test_looking_leaves_the_network_alone(pool):
 def test_votes_are_of_mnist_test_digits(mnist_dir):
     votes = label_votes()
     labels = load_mnist(mnist_dir, download=False)[1].labels
-    assert len(votes) == 100 and votes["error"].sum() == 15 and votes["label"].tolist() == labels[votes.index.tolist()].tolist()
+    assert (
+        len(votes) == 100
+        and votes["error"].sum() == 15
+        and votes["label"].tolist() == labels[votes.index.tolist()].tolist()
+    )
 
 
 def test_votes_of_other_digits_are_refused():
-    with pytest.raises(ValueError): misclassified(Predictions(np.zeros(10_000, int), np.full((10_000, 10), 0.1)), label_votes())
+    with pytest.raises(ValueError):
+        misclassified(Predictions(np.zeros(10_000, int), np.full((10_000, 10), 0.1)), label_votes())

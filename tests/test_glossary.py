@@ -1,4 +1,5 @@
 "The glossary has what the notebooks link to, and says truly where a word is used."
+
 import functools
 import json
 import re
@@ -8,13 +9,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = ROOT / "nbs" / "glossary.ipynb"
-NOTEBOOKS = [path for path in sorted((*(ROOT / "nbs").glob("*.ipynb"), *(ROOT / "exercises").rglob("*.ipynb"))) if path != GLOSSARY and ".ipynb_checkpoints" not in path.parts]
+NOTEBOOKS = [
+    path
+    for path in sorted((*(ROOT / "nbs").glob("*.ipynb"), *(ROOT / "exercises").rglob("*.ipynb")))
+    if path != GLOSSARY and ".ipynb_checkpoints" not in path.parts
+]
 UNUSED = {"weight decay"}  # explained, since readers know it from elsewhere
 
 
 @functools.cache
 def sources(path: Path, *kinds) -> str:
-    return "\n\n".join("".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] in kinds)
+    return "\n\n".join(
+        "".join(cell["source"])
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] in kinds
+    )
 
 
 @functools.cache
@@ -45,18 +54,28 @@ def test_entries_stand_in_alphabetical_order():
     assert len(ENTRIES) == len(re.findall(r"^### ", sources(GLOSSARY, "markdown"), re.M)) > 50
     assert list(ENTRIES) == sorted(ENTRIES) and all(term == term.lower() for term in ENTRIES)
     letters = re.findall(r"^##(#?) (.)", sources(GLOSSARY, "markdown"), re.M)
-    for (deeper, letter), (_, before) in zip(letters[1:], letters): assert letter == before if deeper else letter > before
+    for (deeper, letter), (_, before) in zip(letters[1:], letters):
+        assert letter == before if deeper else letter > before
 
 
 @pytest.mark.parametrize("term", ENTRIES)
 def test_word_is_met_where_the_entry_says(term):
     words = r"\b" + r"\w* ".join(word[:5] for word in term.split())  # in whatever form they end
-    uses = {path.name for path in NOTEBOOKS if path.parent == GLOSSARY.parent and re.search(words, plain(sources(path, "markdown", "code")))}
+    uses = {
+        path.name
+        for path in NOTEBOOKS
+        if path.parent == GLOSSARY.parent
+        and re.search(words, plain(sources(path, "markdown", "code")))
+    }
     met = re.findall(r"First met in \[(\d\d)\]\((\1_\w+\.ipynb)\)\.$", ENTRIES[term].strip())
-    if term in UNUSED: assert not met and not uses, "it is used now: say where it is first met"
-    else: assert len(met) == 1 and met[0][1] in uses, (met, sorted(uses))
+    if term in UNUSED:
+        assert not met and not uses, "it is used now: say where it is first met"
+    else:
+        assert len(met) == 1 and met[0][1] in uses, (met, sorted(uses))
 
 
 def test_entries_link_to_what_is_there():
-    for anchor in re.findall(r"\]\(#([^)]+)\)", "".join(ENTRIES.values())): assert anchor in ANCHORS, anchor
-    for name in re.findall(r"\]\((\w+\.ipynb)", sources(GLOSSARY, "markdown")): assert (GLOSSARY.parent / name).is_file(), name
+    for anchor in re.findall(r"\]\(#([^)]+)\)", "".join(ENTRIES.values())):
+        assert anchor in ANCHORS, anchor
+    for name in re.findall(r"\]\((\w+\.ipynb)", sources(GLOSSARY, "markdown")):
+        assert (GLOSSARY.parent / name).is_file(), name

@@ -28,7 +28,9 @@ def _in_processes(work, folder, *args):
 
 def _process(rank, work, folder, args):
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=N_PROCESSES)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=N_PROCESSES
+    )
     torch.save(work(*args), folder / f"{rank}.pt")
     dist.destroy_process_group()
 
@@ -53,19 +55,29 @@ def test_gradients_are_those_of_one_process(tmp_path):
     alone, together = _gradients(batches), _in_processes(_gradients, tmp_path, batches)
     assert n_processes() == 1
     for gradients in together:
-        for a, b in zip(sum(alone, []), sum(gradients, []), strict=True): torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
+        for a, b in zip(sum(alone, []), sum(gradients, []), strict=True):
+            torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
 
 
 def _shown(n):
     "The digits that a process is shown in an epoch, with what they count, and the weights after it."
     images = torch.arange(n).float().view(n, 1, 1, 1).expand(n, 1, 28, 28)
-    recipe, shown = train.Recipe("plain", epochs=1, batch_size=8, schedule="constant", rotation=0.0, learning_rate=0.01), []
+    recipe, shown = (
+        train.Recipe(
+            "plain", epochs=1, batch_size=8, schedule="constant", rotation=0.0, learning_rate=0.01
+        ),
+        [],
+    )
     real = train.deal
     train.deal = lambda batch: shown.append(real(batch)) or shown[-1]
     torch.manual_seed(0)
     model = MNISTModel()
     history = train.fit(model, recipe, Digits(images, torch.zeros(n).long()), verbose=False)
-    return [(mine.tolist(), weight) for mine, weight in shown], model.fc.weight.detach(), history[0]["train_loss"]
+    return (
+        [(mine.tolist(), weight) for mine, weight in shown],
+        model.fc.weight.detach(),
+        history[0]["train_loss"],
+    )
 
 
 def test_every_digit_is_used_once(tmp_path):
@@ -81,7 +93,12 @@ def _augmented(_):
     turned = []
     real = train.augment
     train.augment = lambda *args: turned.append(real(*args)) or turned[-1]
-    train.fit(MNISTModel(), train.Recipe("turned", epochs=1, batch_size=8, schedule="constant"), load_splits("digits").train.take(slice(16)), verbose=False)
+    train.fit(
+        MNISTModel(),
+        train.Recipe("turned", epochs=1, batch_size=8, schedule="constant"),
+        load_splits("digits").train.take(slice(16)),
+        verbose=False,
+    )
     return turned[-1]
 
 
@@ -100,44 +117,105 @@ def _taught(_):
     torch.manual_seed(0)
     model = MNISTModel()
     train.fit(model, recipe, small.train, teacher=teacher, verbose=False)
-    return [model.fc.weight.detach(), *shared[0].module.teacher.state_dict().values()], record["history"][0]["train_loss"]
+    return [model.fc.weight.detach(), *shared[0].module.teacher.state_dict().values()], record[
+        "history"
+    ][0]["train_loss"]
 
 
 def test_processes_share_one_teacher(tmp_path):
     first, second = _in_processes(_taught, tmp_path, None)
-    for a, b in zip(first[0], second[0], strict=True): assert torch.equal(a, b)
+    for a, b in zip(first[0], second[0], strict=True):
+        assert torch.equal(a, b)
     assert len(first[0]) > 20 and first[1] == second[1]
 
 
 def _torchrun(*args, **options):
     env = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={N_PROCESSES}", "-m", "s6erav3", *map(str, args)]
-    return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={N_PROCESSES}",
+        "-m",
+        "s6erav3",
+        *map(str, args),
+    ]
+    return subprocess.Popen(
+        command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+    )
 
 
 def test_torchrun_writes_and_prints_once(tmp_path):
-    out, error = (process := _torchrun("train", "--recipe", "original", "--dataset", "digits", "--epochs", 1, "--limit", 256, "--out", tmp_path)).communicate(timeout=120)
+    out, error = (
+        process := _torchrun(
+            "train",
+            "--recipe",
+            "original",
+            "--dataset",
+            "digits",
+            "--epochs",
+            1,
+            "--limit",
+            256,
+            "--out",
+            tmp_path,
+        )
+    ).communicate(timeout=120)
     assert process.returncode == 0, error
-    assert out.count("Training Accuracy") == out.count("Written to") == out.count("Total Parameters") == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"mnist_model.pth", "record.json", "curves.png"}
+    assert (
+        out.count("Training Accuracy")
+        == out.count("Written to")
+        == out.count("Total Parameters")
+        == 1
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "mnist_model.pth",
+        "record.json",
+        "curves.png",
+    }
     assert re.search(r'"processes": 2', (tmp_path / "record.json").read_text())
 
 
 def test_a_batch_that_cannot_be_shared_is_refused_in_one_line(tmp_path):
-    process = subprocess.run([sys.executable, "-m", "s6erav3", "train", "--dataset", "digits"], capture_output=True, text=True, cwd=tmp_path,
-                             env={**os.environ, "WORLD_SIZE": "3", "RANK": "0", "LOCAL_RANK": "0"})
-    assert process.returncode == 2 and process.stderr.count("\n") == 1 and "3 processes cannot share a batch of 128" in process.stderr
+    process = subprocess.run(
+        [sys.executable, "-m", "s6erav3", "train", "--dataset", "digits"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "WORLD_SIZE": "3", "RANK": "0", "LOCAL_RANK": "0"},
+    )
+    assert (
+        process.returncode == 2
+        and process.stderr.count("\n") == 1
+        and "3 processes cannot share a batch of 128" in process.stderr
+    )
 
 
 def test_a_killed_worker_ends_the_run(tmp_path):
-    process = _torchrun("train", "--recipe", "original", "--dataset", "digits", "--epochs", 10_000, "--out", tmp_path, start_new_session=True)
+    process = _torchrun(
+        "train",
+        "--recipe",
+        "original",
+        "--dataset",
+        "digits",
+        "--epochs",
+        10_000,
+        "--out",
+        tmp_path,
+        start_new_session=True,
+    )
     try:
-        while "Epoch [1/" not in process.stdout.readline(): assert process.poll() is None, process.stderr.read()
-        workers = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
+        while "Epoch [1/" not in process.stdout.readline():
+            assert process.poll() is None, process.stderr.read()
+        workers = subprocess.run(
+            ["pgrep", "-P", str(process.pid)], capture_output=True, text=True
+        ).stdout.split()
         os.kill(int(workers[-1]), signal.SIGKILL)
         start = time.monotonic()
         process.communicate(timeout=60)
         assert process.returncode != 0 and time.monotonic() - start < 60
     finally:
-        if process.poll() is None: os.killpg(process.pid, signal.SIGKILL)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,5 @@
 "What is installed is known to work: a clear sentence says so where it is not."
+
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
@@ -17,20 +18,31 @@ PAIRS = {"2.15": "0.29"}  # torch: torchvision
 
 def faults(installed: dict) -> list[str]:
     "What is wrong with these versions, a sentence each."
-    found = [f"{name} {installed[name]} is installed, and {name}{bad} is known not to work: {why}; run `pip install -c constraints.txt -e '.[dev]'`"
-             for name, (bad, why) in KNOWN_NOT_TO_WORK.items() if installed.get(name) and SpecifierSet(bad).contains(installed[name], prereleases=True)]
+    found = [
+        f"{name} {installed[name]} is installed, and {name}{bad} is known not to work: {why}; run `pip install -c constraints.txt -e '.[dev]'`"
+        for name, (bad, why) in KNOWN_NOT_TO_WORK.items()
+        if installed.get(name) and SpecifierSet(bad).contains(installed[name], prereleases=True)
+    ]
     torch, vision = (installed.get(name, "") for name in ("torch", "torchvision"))
     wanted = PAIRS.get(".".join(torch.split(".")[:2]))
-    if wanted and not vision.startswith(f"{wanted}."): found.append(f"torchvision {vision} is not built for torch {torch}, which goes with {wanted}: the two are a pair, install them together")
-    if ("+cpu" in torch) != ("+cpu" in vision) and "+" in torch and "+" in vision: found.append(f"torch {torch} and torchvision {vision} are built for different processors: install them together")
+    if wanted and not vision.startswith(f"{wanted}."):
+        found.append(
+            f"torchvision {vision} is not built for torch {torch}, which goes with {wanted}: the two are a pair, install them together"
+        )
+    if ("+cpu" in torch) != ("+cpu" in vision) and "+" in torch and "+" in vision:
+        found.append(
+            f"torch {torch} and torchvision {vision} are built for different processors: install them together"
+        )
     return found
 
 
 def installed_versions() -> dict:
     found = {"python": "{}.{}.{}".format(*sys.version_info)}
     for name in (*KNOWN_NOT_TO_WORK, "torch", "torchvision"):
-        try: found.setdefault(name, version(name))
-        except PackageNotFoundError: pass  # an extra that is not installed
+        try:
+            found.setdefault(name, version(name))
+        except PackageNotFoundError:
+            pass  # an extra that is not installed
     return found
 
 
@@ -38,8 +50,19 @@ def test_what_is_installed_works():
     assert not faults(installed_versions()), "; ".join(faults(installed_versions()))
 
 
-@pytest.mark.parametrize("change, said", [({"fastcore": "2.0.1"}, "fastcore 2.0.1 is installed, and fastcore>=2 is known not to work"), ({"nbdev": "3.0.1"}, "reads neither settings.ini"), ({"python": "3.10.13"}, "Python 3.11"),
-                                          ({"torchvision": "0.28.0"}, "a pair"), ({"torch": "2.15.0+cpu", "torchvision": "0.29.2+cu132"}, "different processors")])
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (
+            {"fastcore": "2.0.1"},
+            "fastcore 2.0.1 is installed, and fastcore>=2 is known not to work",
+        ),
+        ({"nbdev": "3.0.1"}, "reads neither settings.ini"),
+        ({"python": "3.10.13"}, "Python 3.11"),
+        ({"torchvision": "0.28.0"}, "a pair"),
+        ({"torch": "2.15.0+cpu", "torchvision": "0.29.2+cu132"}, "different processors"),
+    ],
+)
 def test_what_is_known_not_to_work_is_told(change, said):
     good = {"python": "3.12.1", "torch": "2.15.0", "torchvision": "0.29.2"}
     assert not faults(good)

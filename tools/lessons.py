@@ -6,6 +6,7 @@ nothing but what is said of them, and the teacher is trained and asked once. The
 each pupil and every fifth epoch, go to results/teacher/lessons.json; started again, it makes only what is missing there. The rows that
 are there now were made while this file was being written: made again, they differ as two seeds do.
 """
+
 import json
 import math
 import sys
@@ -21,10 +22,22 @@ from s6erav3.data import load_splits
 from s6erav3.files import written_whole
 from s6erav3.models.model import CHANNELS, MNISTModel, load_weights, save_weights
 from s6erav3.training.compute import Objective, autocast, twin
-from s6erav3.training.train import Recipe, _Average, _make_scheduler, evaluate, fit, make_batch, make_optimizer
+from s6erav3.training.train import (
+    Recipe,
+    _Average,
+    _make_scheduler,
+    evaluate,
+    fit,
+    make_batch,
+    make_optimizer,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
-RECORDS, RUNS, HOLDOUT = ROOT / "results" / "teacher" / "lessons.json", ROOT / "runs" / "lessons", 20_000
+RECORDS, RUNS, HOLDOUT = (
+    ROOT / "results" / "teacher" / "lessons.json",
+    ROOT / "runs" / "lessons",
+    20_000,
+)
 AMOUNTS = ("rotation", "scale", "translate", "shear", "elastic")
 WIDE = tuple(3 * c for c in CHANNELS)
 LEARNS = replace(Recipe.best(), name="taught", teacher=0)
@@ -38,6 +51,7 @@ TEACHERS = {  # channels, pool, and how many of the last epochs are plain
 @dataclass(frozen=True)
 class Pupil:
     "What one pupil has otherwise than the others."
+
     weight: float = 0.9  # of the teacher in the loss
     temperature: float = 2.0
     squared: bool = True  # is the divergence multiplied by the squared temperature?
@@ -48,7 +62,9 @@ class Pupil:
     strength: float = 1.0  # what every amount of the augmentation is multiplied by
     late: float = 0.0  # the same for the plain epochs
     corrected: bool = False  # where the teacher errs, do its scores of its answer and of the label change places (Wen, Lai and Qian 2019)?
-    normalised: bool = False  # are the 3×3 kernels of a layer brought back to their first norm after each step?
+    normalised: bool = (
+        False  # are the 3×3 kernels of a layer brought back to their first norm after each step?
+    )
     seed: int = 0  # of the first weights, added to the fold
 
 
@@ -61,16 +77,81 @@ class Round:
 
 
 ROUNDS = {
-    "loss": Round((Pupil(), Pupil(squared=False), Pupil(temperature=1.0), Pupil(temperature=1.0, weight=1.0), Pupil(temperature=4.0, squared=False), Pupil(learning_rate=0.1),
-                   Pupil(squared=False, muon=0.03), Pupil(squared=False, ema=0.999), Pupil(weight=0.0))),
-    "softer": Round((Pupil(weight=1.0), Pupil(temperature=4.0, weight=1.0), Pupil(temperature=4.0), Pupil(temperature=4.0, weight=1.0, learning_rate=0.1)), folds=(1,)),
-    "teacher": Round((Pupil(weight=1.0), Pupil(temperature=4.0, weight=1.0), Pupil(), Pupil(temperature=4.0, weight=1.0, learning_rate=0.1)), folds=(0,), teacher="wider, global average"),
+    "loss": Round(
+        (
+            Pupil(),
+            Pupil(squared=False),
+            Pupil(temperature=1.0),
+            Pupil(temperature=1.0, weight=1.0),
+            Pupil(temperature=4.0, squared=False),
+            Pupil(learning_rate=0.1),
+            Pupil(squared=False, muon=0.03),
+            Pupil(squared=False, ema=0.999),
+            Pupil(weight=0.0),
+        )
+    ),
+    "softer": Round(
+        (
+            Pupil(weight=1.0),
+            Pupil(temperature=4.0, weight=1.0),
+            Pupil(temperature=4.0),
+            Pupil(temperature=4.0, weight=1.0, learning_rate=0.1),
+        ),
+        folds=(1,),
+    ),
+    "teacher": Round(
+        (
+            Pupil(weight=1.0),
+            Pupil(temperature=4.0, weight=1.0),
+            Pupil(),
+            Pupil(temperature=4.0, weight=1.0, learning_rate=0.1),
+        ),
+        folds=(0,),
+        teacher="wider, global average",
+    ),
     "late": Round((Pupil(), Pupil(late=0.3), Pupil(late=0.5), Pupil(plain_epochs=1)), folds=(0,)),
-    "turned": Round((Pupil(), Pupil(seed=10), Pupil(normalised=True), Pupil(normalised=True, muon=0.008)), folds=(1,), teacher="no plain epochs"),
-    "turned-normalised": Round((Pupil(normalised=True, muon=0.03), Pupil(normalised=True, muon=0.014), Pupil(normalised=True, seed=10), Pupil(normalised=True, learning_rate=0.1)), folds=(1,), teacher="no plain epochs"),
-    "normalised": Round((Pupil(normalised=True), Pupil(normalised=True, muon=0.03), Pupil(normalised=True, muon=0.014), Pupil(normalised=True, weight=0.0)), folds=(0,)),
-    "corrected": Round((Pupil(corrected=True), Pupil(weight=0.5), Pupil(strength=0.5), Pupil(corrected=True, strength=0.5)), folds=(0,)),
-    "64": Round((Pupil(learning_rate=0.2), Pupil(learning_rate=0.2, muon=0.014), Pupil(learning_rate=0.2, muon=0.03)), folds=(1,), batch_size=64),
+    "turned": Round(
+        (Pupil(), Pupil(seed=10), Pupil(normalised=True), Pupil(normalised=True, muon=0.008)),
+        folds=(1,),
+        teacher="no plain epochs",
+    ),
+    "turned-normalised": Round(
+        (
+            Pupil(normalised=True, muon=0.03),
+            Pupil(normalised=True, muon=0.014),
+            Pupil(normalised=True, seed=10),
+            Pupil(normalised=True, learning_rate=0.1),
+        ),
+        folds=(1,),
+        teacher="no plain epochs",
+    ),
+    "normalised": Round(
+        (
+            Pupil(normalised=True),
+            Pupil(normalised=True, muon=0.03),
+            Pupil(normalised=True, muon=0.014),
+            Pupil(normalised=True, weight=0.0),
+        ),
+        folds=(0,),
+    ),
+    "corrected": Round(
+        (
+            Pupil(corrected=True),
+            Pupil(weight=0.5),
+            Pupil(strength=0.5),
+            Pupil(corrected=True, strength=0.5),
+        ),
+        folds=(0,),
+    ),
+    "64": Round(
+        (
+            Pupil(learning_rate=0.2),
+            Pupil(learning_rate=0.2, muon=0.014),
+            Pupil(learning_rate=0.2, muon=0.03),
+        ),
+        folds=(1,),
+        batch_size=64,
+    ),
 }
 
 
@@ -82,10 +163,13 @@ class Lesson(nn.Module):
         self.model, self.pupil = Objective(model, "bfloat16").model, pupil
 
     def forward(self, x, labels, wanted):
-        with autocast(x.device, "bfloat16"): scores = self.model(x)
+        with autocast(x.device, "bfloat16"):
+            scores = self.model(x)
         scores, pupil = scores.float(), self.pupil
         mine, theirs = (F.log_softmax(s / pupil.temperature, dim=1) for s in (scores, wanted))
-        divergence = F.kl_div(mine, theirs, reduction="batchmean", log_target=True) * (pupil.temperature**2 if pupil.squared else 1)
+        divergence = F.kl_div(mine, theirs, reduction="batchmean", log_target=True) * (
+            pupil.temperature**2 if pupil.squared else 1
+        )
         return pupil.weight * divergence + (1 - pupil.weight) * F.cross_entropy(scores, labels)
 
 
@@ -111,30 +195,42 @@ class Learner:
         self.scheduler = _make_scheduler(self.optimizer, recipe, steps)
         self.average = _Average(self.model, pupil.ema) if pupil.ema else None
 
-    def strength(self, epoch) -> float: return self.pupil.late if epoch > LEARNS.epochs - self.pupil.plain_epochs else self.pupil.strength
+    def strength(self, epoch) -> float:
+        return (
+            self.pupil.late
+            if epoch > LEARNS.epochs - self.pupil.plain_epochs
+            else self.pupil.strength
+        )
 
     def step(self, x, labels, wanted):
-        if self.pupil.corrected: wanted = corrected(wanted, labels)
+        if self.pupil.corrected:
+            wanted = corrected(wanted, labels)
         loss = (self.compiled if len(x) == self.full else self.loss)(x, labels, wanted)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         self.scheduler.step()
-        if self.average: self.average.update()
-        if self.pupil.normalised: self.normalise()
+        if self.average:
+            self.average.update()
+        if self.pupil.normalised:
+            self.normalise()
 
     @torch.no_grad()
     def normalise(self):
-        for kernel, norm in zip(self.kernels, self.norms): kernel.mul_(norm / kernel.norm())
+        for kernel, norm in zip(self.kernels, self.norms):
+            kernel.mul_(norm / kernel.norm())
 
     def measure(self, digits):
-        if self.average: self.average.swap()
+        if self.average:
+            self.average.swap()
         result = evaluate(self.model, digits)
-        if self.average: self.average.swap()
+        if self.average:
+            self.average.swap()
         return result
 
 
-def digits_of(fold): return load_splits("mnist", fold=fold, holdout=HOLDOUT)
+def digits_of(fold):
+    return load_splits("mnist", fold=fold, holdout=HOLDOUT)
 
 
 def trained_teacher(name, fold) -> MNISTModel:
@@ -142,8 +238,15 @@ def trained_teacher(name, fold) -> MNISTModel:
     channels, pool, plain_epochs = TEACHERS[name]
     torch.manual_seed(fold)
     model, path = MNISTModel(channels, 0.0, pool), RUNS / f"{name}-{fold}.pth"
-    if path.is_file(): return load_weights(model, path).eval()
-    fit(model, replace(LEARNS, epochs=LEARNS.epochs // 2, plain_epochs=plain_epochs), digits_of(fold).train, seed=fold, verbose=False)
+    if path.is_file():
+        return load_weights(model, path).eval()
+    fit(
+        model,
+        replace(LEARNS, epochs=LEARNS.epochs // 2, plain_epochs=plain_epochs),
+        digits_of(fold).train,
+        seed=fold,
+        verbose=False,
+    )
     save_weights(model, path)
     return model.eval()
 
@@ -153,40 +256,89 @@ def rows_of(name, fold) -> list[dict]:
     torch.set_num_threads(1)
     this, splits = ROUNDS[name], digits_of(fold)
     images, labels = splits.train
-    recipe, generator = replace(LEARNS, batch_size=this.batch_size), torch.Generator().manual_seed(fold)
-    teacher = Objective(trained_teacher(this.teacher, fold).to(memory_format=torch.channels_last), "bfloat16").model.eval()
+    recipe, generator = (
+        replace(LEARNS, batch_size=this.batch_size),
+        torch.Generator().manual_seed(fold),
+    )
+    teacher = Objective(
+        trained_teacher(this.teacher, fold).to(memory_format=torch.channels_last), "bfloat16"
+    ).model.eval()
     asked = torch.compile(teacher, dynamic=False)
-    learners = [Learner(pupil, recipe, fold, math.ceil(len(labels) / this.batch_size), this.batch_size) for pupil in this.pupils]
+    learners = [
+        Learner(pupil, recipe, fold, math.ceil(len(labels) / this.batch_size), this.batch_size)
+        for pupil in this.pupils
+    ]
     rows = []
     for epoch in range(1, recipe.epochs + 1):
-        for learner in learners: learner.model.train()
+        for learner in learners:
+            learner.model.train()
         strengths = sorted({learner.strength(epoch) for learner in learners})
         for batch in torch.randperm(len(labels), generator=generator).split(this.batch_size):
             lesson = {}
             for strength in strengths:
-                x, y = make_batch(images, labels, batch, replace(recipe, **{amount: strength * getattr(recipe, amount) for amount in AMOUNTS}), generator)
-                with torch.no_grad(), autocast(x.device, "bfloat16"): lesson[strength] = x, y, (asked if len(x) == this.batch_size else teacher)(x).float()
-            for learner in learners: learner.step(*lesson[learner.strength(epoch)])
+                x, y = make_batch(
+                    images,
+                    labels,
+                    batch,
+                    replace(
+                        recipe, **{amount: strength * getattr(recipe, amount) for amount in AMOUNTS}
+                    ),
+                    generator,
+                )
+                with torch.no_grad(), autocast(x.device, "bfloat16"):
+                    lesson[strength] = (
+                        x,
+                        y,
+                        (asked if len(x) == this.batch_size else teacher)(x).float(),
+                    )
+            for learner in learners:
+                learner.step(*lesson[learner.strength(epoch)])
         if epoch % 5 == 0:
             for learner in learners:
                 loss, accuracy = learner.measure(splits.valid)
-                rows.append({"round": name, "teacher": this.teacher, "batch_size": this.batch_size, "fold": fold, **vars(learner.pupil), "epoch": epoch, "validation_loss": loss, "validation_accuracy": accuracy})
+                rows.append(
+                    {
+                        "round": name,
+                        "teacher": this.teacher,
+                        "batch_size": this.batch_size,
+                        "fold": fold,
+                        **vars(learner.pupil),
+                        "epoch": epoch,
+                        "validation_loss": loss,
+                        "validation_accuracy": accuracy,
+                    }
+                )
     return rows
 
 
 def main(names) -> int:
     "Make the rounds named, or all; the exit status."
     if unknown := set(names) - ROUNDS.keys():
-        print(f"Error: there is no round {', '.join(sorted(unknown))}; choose among {', '.join(ROUNDS)}", file=sys.stderr)
+        print(
+            f"Error: there is no round {', '.join(sorted(unknown))}; choose among {', '.join(ROUNDS)}",
+            file=sys.stderr,
+        )
         return 2
     rows = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else []
     RUNS.mkdir(parents=True, exist_ok=True)
-    missing = [(name, fold) for name in names or ROUNDS for fold in ROUNDS[name].folds if not any((row["round"], row["fold"]) == (name, fold) for row in rows)]
-    Parallel(n_jobs=-1)(delayed(trained_teacher)(*one) for one in dict.fromkeys((ROUNDS[name].teacher, fold) for name, fold in missing))
-    for made in Parallel(n_jobs=-1, return_as="generator")(delayed(rows_of)(*one) for one in missing):
+    missing = [
+        (name, fold)
+        for name in names or ROUNDS
+        for fold in ROUNDS[name].folds
+        if not any((row["round"], row["fold"]) == (name, fold) for row in rows)
+    ]
+    Parallel(n_jobs=-1)(
+        delayed(trained_teacher)(*one)
+        for one in dict.fromkeys((ROUNDS[name].teacher, fold) for name, fold in missing)
+    )
+    for made in Parallel(n_jobs=-1, return_as="generator")(
+        delayed(rows_of)(*one) for one in missing
+    ):
         rows += made
-        with written_whole(RECORDS) as part: part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        with written_whole(RECORDS) as part:
+            part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
-if __name__ == "__main__": sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

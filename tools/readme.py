@@ -1,4 +1,5 @@
 """Make README.md of nbs/index.ipynb: `python tools/readme.py`. Pictures go to README_files/."""
+
 import re
 import sys
 from pathlib import Path
@@ -22,12 +23,20 @@ class Visible(Preprocessor):
     "Leaves out hidden cells, hidden sources and directives, and points links from where README.md lies."
 
     def preprocess(self, nb, resources):
-        nb.cells = [cell for cell in nb.cells if not re.search(r"^#\|\s*(hide|default_exp)", cell.source, re.M)]
+        nb.cells = [
+            cell
+            for cell in nb.cells
+            if not re.search(r"^#\|\s*(hide|default_exp)", cell.source, re.M)
+        ]
         for cell in nb.cells:
             if cell.cell_type == "markdown":
-                cell.source = re.sub(r"\]\((?!https?:|#|\.\./)([^)]+)\)", r"](nbs/\1)", cell.source).replace("](../", "](")
-            elif "#| echo: false" in cell.source: cell.source = ""
-            else: cell.source = re.sub(r"^#\|.*\n?", "", cell.source, flags=re.M)
+                cell.source = re.sub(
+                    r"\]\((?!https?:|#|\.\./)([^)]+)\)", r"](nbs/\1)", cell.source
+                ).replace("](../", "](")
+            elif "#| echo: false" in cell.source:
+                cell.source = ""
+            else:
+                cell.source = re.sub(r"^#\|.*\n?", "", cell.source, flags=re.M)
         return nb, resources
 
 
@@ -39,7 +48,11 @@ def render(root=ROOT) -> tuple[str, dict[str, bytes]]:
     exporter.register_preprocessor(Visible(), enabled=True)
     text, resources = exporter.from_notebook_node(notebook, {"output_files_dir": "README_files"})
     text = re.sub(r"```python\n\s*```\n*", "", text)
-    text = re.sub(r"!\[png\]\((README_files/output_(\d+)_\d+\.png)\)", lambda found: f"![{alt_text(notebook.cells[int(found[2])].source)}]({found[1]})", text)
+    text = re.sub(
+        r"!\[png\]\((README_files/output_(\d+)_\d+\.png)\)",
+        lambda found: f"![{alt_text(notebook.cells[int(found[2])].source)}]({found[1]})",
+        text,
+    )
     head = "<!-- Made from nbs/index.ipynb by tools/readme.py; change that. -->\n\n"
     return head + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", resources["outputs"]
 
@@ -47,12 +60,16 @@ def render(root=ROOT) -> tuple[str, dict[str, bytes]]:
 def write(root=ROOT):
     "Write README.md and its pictures."
     text, pictures = render(root)
-    with written_whole(root / "README.md") as part: part.write_text(text, encoding="utf-8")
+    with written_whole(root / "README.md") as part:
+        part.write_text(text, encoding="utf-8")
     for old in (root / "README_files").glob("*"):
-        if f"README_files/{old.name}" not in pictures: old.unlink()
+        if f"README_files/{old.name}" not in pictures:
+            old.unlink()
     for name, content in pictures.items():
         (root / name).parent.mkdir(exist_ok=True)
-        with written_whole(root / name) as part: part.write_bytes(content)
+        with written_whole(root / name) as part:
+            part.write_bytes(content)
 
 
-if __name__ == "__main__": sys.exit(write())
+if __name__ == "__main__":
+    sys.exit(write())

@@ -4,6 +4,7 @@ The median (the lower one of two) is by held-out accuracy in the last epoch, and
 the training digits: the test digits have no say. Its weights and record go into the package under the recipe's name, the
 records of all into `results/`. With `--name NAME` they ship under that name, and no records go into `results/`.
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -27,16 +28,23 @@ def main() -> int:
     parser.add_argument("folders", metavar="RUN", nargs="+", type=Path)
     parser.add_argument("--name")
     args = parser.parse_args()
-    try: runs = {folder: read_record(folder / "record.json") for folder in args.folders}
+    try:
+        runs = {folder: read_record(folder / "record.json") for folder in args.folders}
     except (OSError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     names = {record["recipe_name"] for record in runs.values()}
     if len(names) > 1:
-        print(f"Error: these are runs of several recipes: {', '.join(sorted(names))}", file=sys.stderr)
+        print(
+            f"Error: these are runs of several recipes: {', '.join(sorted(names))}", file=sys.stderr
+        )
         return 1
     if not args.name:
-        for folder, record in runs.items(): copy_whole(folder / "record.json", ROOT / "results" / f"{record['recipe_name']}-seed{record['seed']}.json")
+        for folder, record in runs.items():
+            copy_whole(
+                folder / "record.json",
+                ROOT / "results" / f"{record['recipe_name']}-seed{record['seed']}.json",
+            )
     ranked = sorted(runs, key=lambda folder: (merit(runs[folder]), runs[folder]["seed"]))
     median, name = ranked[(len(ranked) - 1) // 2], args.name or names.pop()
     weights = ROOT / "s6erav3" / "weights"
@@ -46,4 +54,5 @@ def main() -> int:
     return 0
 
 
-if __name__ == "__main__": sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

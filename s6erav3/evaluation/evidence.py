@@ -23,12 +23,21 @@ def occlusion_map(
     size: int = 5,  # height and width of the patch in pixels, odd
 ) -> torch.Tensor:
     "How many nats the log-probability falls when the patch around each pixel is blank, `(height, width)`: Zeiler and Fergus 2014; `ValueError` for an even size."
-    if size % 2 == 0: raise ValueError(f"a patch of {size} pixels has no middle; give an odd size")
+    if size % 2 == 0:
+        raise ValueError(f"a patch of {size} pixels has no middle; give an odd size")
     height, width = image.shape[1:]
-    def near(n): return (torch.arange(n)[:, None] - torch.arange(n)).abs() <= size // 2
-    covered = (near(height)[:, None, :, None] & near(width)[None, :, None, :]).view(-1, 1, height, width)
-    scores = log_probabilities(model, torch.cat([image[None], image.masked_fill(covered.to(image.device), 0)]))
-    if digit is None: digit = int(scores[0].argmax())
+
+    def near(n):
+        return (torch.arange(n)[:, None] - torch.arange(n)).abs() <= size // 2
+
+    covered = (near(height)[:, None, :, None] & near(width)[None, :, None, :]).view(
+        -1, 1, height, width
+    )
+    scores = log_probabilities(
+        model, torch.cat([image[None], image.masked_fill(covered.to(image.device), 0)])
+    )
+    if digit is None:
+        digit = int(scores[0].argmax())
     return (scores[0, digit] - scores[1:, digit]).view(height, width)
 
 # %% ../../nbs/05_evidence.ipynb #eb103c60
@@ -44,7 +53,13 @@ def plot_on_digit(
     limit = float(values.abs().max()) or 1.0
     shown = ax.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit)
     ax.contour(image[0], levels=[float(image.max()) / 2], colors="black", linewidths=0.8)
-    ax.set(xticks=range(0, image.shape[2], 9), yticks=range(0, image.shape[1], 9), xlabel="column (pixels)", ylabel="row (pixels)", title=title)
+    ax.set(
+        xticks=range(0, image.shape[2], 9),
+        yticks=range(0, image.shape[1], 9),
+        xlabel="column (pixels)",
+        ylabel="row (pixels)",
+        title=title,
+    )
     ax.figure.colorbar(shown, ax=ax, label=unit)
     return ax
 
@@ -56,9 +71,11 @@ def gradient_map(
 ) -> torch.Tensor:
     "The derivative of a logit by each pixel, in logits for a unit of ink (0 to 1), `(height, width)`: Simonyan et al. 2014."
     pixels = to_unit(image).to(next(model.parameters()).device).unsqueeze(0).requires_grad_()
-    with evaluating(model), stage_outputs(model, detach=False) as outputs: model(normalize(pixels))
+    with evaluating(model), stage_outputs(model, detach=False) as outputs:
+        model(normalize(pixels))
     logits = outputs["fc"][0]
-    if digit is None: digit = logits.argmax()
+    if digit is None:
+        digit = logits.argmax()
     return torch.autograd.grad(logits[digit], pixels)[0][0, 0].cpu()
 
 # %% ../../nbs/05_evidence.ipynb #0f6d1266

@@ -24,24 +24,45 @@ from ..models.model import evaluating
 # %% ../../nbs/05_interpretation.ipynb #d8d524d1
 def label_votes() -> pd.DataFrame:
     "Five people's votes on the labels of 100 MNIST test digits, by index; `error`: fewer than three chose the label. Northcutt et al. 2021."
-    votes = pd.read_csv(files("s6erav3") / "evaluation" / "votes" / "mnist_test.csv", comment="#", index_col="index")
+    votes = pd.read_csv(
+        files("s6erav3") / "evaluation" / "votes" / "mnist_test.csv", comment="#", index_col="index"
+    )
     return votes.assign(error=votes["votes_label"] < 3)
 
 # %% ../../nbs/05_interpretation.ipynb #6151a66f
-PEOPLE = {"disagree": "#D55E00", "agree": "#0072B2", "not asked": "#666666"}  # with the label; colours to tell them apart
+PEOPLE = {
+    "disagree": "#D55E00",
+    "agree": "#0072B2",
+    "not asked": "#666666",
+}  # with the label; colours to tell them apart
+
 
 def misclassified(
     predictions: Predictions,  # of `n` digits
-    votes: pd.DataFrame | None = None,  # what people say of them, as from `label_votes`; None where nobody was asked
+    votes: pd.DataFrame
+    | None = None,  # what people say of them, as from `label_votes`; None where nobody was asked
 ) -> pd.DataFrame:
     "Every misread digit, largest loss (in nats) first, and whether `people` agree with its label; `ValueError` if the votes are on other digits."
     labels, where = predictions.labels, np.flatnonzero(~predictions.correct)
-    if votes is not None and len(votes) and (votes.index.max() >= len(labels) or (labels[votes.index] != votes["label"]).any()):
+    if (
+        votes is not None
+        and len(votes)
+        and (votes.index.max() >= len(labels) or (labels[votes.index] != votes["label"]).any())
+    ):
         raise ValueError("these votes are on other digits: their labels differ")
     said = {} if votes is None else votes["error"].map({True: "disagree", False: "agree"})
     of_label = predictions.probabilities[where, labels[where]]
-    table = pd.DataFrame({"index": where, "label": labels[where], "answer": predictions.answers[where], "probability": predictions.confidence[where],
-                          "of_label": of_label, "loss": -np.log(of_label), "people": [said.get(i, "not asked") for i in where]})
+    table = pd.DataFrame(
+        {
+            "index": where,
+            "label": labels[where],
+            "answer": predictions.answers[where],
+            "probability": predictions.confidence[where],
+            "of_label": of_label,
+            "loss": -np.log(of_label),
+            "people": [said.get(i, "not asked") for i in where],
+        }
+    )
     return table.sort_values("loss", ascending=False, kind="stable", ignore_index=True)
 
 # %% ../../nbs/05_interpretation.ipynb #68647f17
@@ -51,26 +72,44 @@ def plot_mistakes(
     ncols: int = 10,  # digits in a row
 ) -> np.ndarray:
     "A grid of misread digits with index, label → answer, both probabilities, and what people say; return the axes, `ValueError` if there is none to draw."
-    if mistakes.empty: raise ValueError("there is no misread digit to draw")
+    if mistakes.empty:
+        raise ValueError("there is no misread digit to draw")
     nrows = -(-len(mistakes) // ncols)
-    figure, axes = plt.subplots(nrows, ncols, figsize=(1.02 * ncols, 1.5 * nrows + 0.5), squeeze=False, layout="constrained")
-    titles = [f"{m.index}:  {m.label} → {m.answer}\n{m.of_label:.3f}   {m.probability:.3f}\n{m.people}" for m in mistakes.itertuples(index=False)]
+    figure, axes = plt.subplots(
+        nrows, ncols, figsize=(1.02 * ncols, 1.5 * nrows + 0.5), squeeze=False, layout="constrained"
+    )
+    titles = [
+        f"{m.index}:  {m.label} → {m.answer}\n{m.of_label:.3f}   {m.probability:.3f}\n{m.people}"
+        for m in mistakes.itertuples(index=False)
+    ]
     show_digits(images[mistakes["index"].tolist()], titles, axes=axes)
-    for ax, people in zip(axes.flat, mistakes["people"]): ax.title.set_color(PEOPLE[people])
-    figure.suptitle(f"{len(mistakes)} misread digits, largest loss first\nindex: label → answer, the probability of each, and whether people agree with the label")
+    for ax, people in zip(axes.flat, mistakes["people"]):
+        ax.title.set_color(PEOPLE[people])
+    figure.suptitle(
+        f"{len(mistakes)} misread digits, largest loss first\nindex: label → answer, the probability of each, and whether people agree with the label"
+    )
     return axes
 
 # %% ../../nbs/05_interpretation.ipynb #9955088f
 def plot_filters(model: nn.Module, axes: np.ndarray | None = None) -> np.ndarray:
     "The filters of conv1: violet where ink counts for, orange where it counts against; return the axes."
     filters = model.get_parameter("conv1.0.weight").detach()[:, 0].cpu()
-    if axes is None: axes = plt.subplots(1, len(filters), figsize=(1.15 * len(filters) + 0.6, 1.8), squeeze=False, layout="constrained")[1][0]
+    if axes is None:
+        axes = plt.subplots(
+            1,
+            len(filters),
+            figsize=(1.15 * len(filters) + 0.6, 1.8),
+            squeeze=False,
+            layout="constrained",
+        )[1][0]
     limit = filters.abs().max().item()
     for i, (ax, weights) in enumerate(zip(axes, filters)):
         shown = ax.imshow(weights.numpy(), cmap="PuOr", vmin=-limit, vmax=limit)
         ax.set(xticks=[], yticks=[], title=f"{i}")
     axes[0].figure.colorbar(shown, ax=list(axes), label="weight")
-    axes[0].figure.suptitle("The filters of conv1: violet where ink counts for, orange where against")
+    axes[0].figure.suptitle(
+        "The filters of conv1: violet where ink counts for, orange where against"
+    )
     return axes
 
 # %% ../../nbs/05_interpretation.ipynb #24bc54a6
@@ -78,11 +117,19 @@ def plot_filters(model: nn.Module, axes: np.ndarray | None = None) -> np.ndarray
 def stage_outputs(model: nn.Module, detach: bool = True) -> Iterator[dict]:
     "Inside the `with` block, a dict that each forward pass fills: stage name → what it put out, `(n, channels, height, width)`; gradients flow through it unless detached."
     outputs = {}
-    def note(name): return lambda module, args, output: outputs.update({name: output.detach() if detach else output})
+
+    def note(name):
+        return lambda module, args, output: outputs.update(
+            {name: output.detach() if detach else output}
+        )
+
     hooks = [stage.register_forward_hook(note(name)) for name, stage in model.named_children()]
-    try: yield outputs
+    try:
+        yield outputs
     finally:
-        for hook in hooks: hook.remove()
+        for hook in hooks:
+            hook.remove()
+
 
 def feature_maps(model: nn.Module, image: torch.Tensor) -> dict[str, torch.Tensor]:
     "What every stage puts out for one image `(1, 28, 28)` of bytes: name → `(channels, height, width)` or `(classes,)`."
@@ -95,10 +142,28 @@ def plot_maps(maps: dict) -> np.ndarray:
     "Every stage a row, every channel a picture, each stage on its own scale of grey; return the axes."
     maps = {name: m for name, m in maps.items() if m.ndim == 3}
     n_columns = max(len(m) for m in maps.values())
-    figure, axes = plt.subplots(len(maps), n_columns, figsize=(0.55 * n_columns + 1, 0.62 * len(maps)), squeeze=False, layout="constrained")
-    for ax in axes.flat: ax.axis("off")
+    figure, axes = plt.subplots(
+        len(maps),
+        n_columns,
+        figsize=(0.55 * n_columns + 1, 0.62 * len(maps)),
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax in axes.flat:
+        ax.axis("off")
     for row, (name, stage) in zip(axes, maps.items()):
-        row[0].text(-0.3, 0.5, f"{name}\n{'×'.join(map(str, stage.shape))}", transform=row[0].transAxes, ha="right", va="center", fontsize=8)
-        for ax, channel in zip(row, stage.numpy()): ax.imshow(channel, cmap="gray_r", vmin=stage.min(), vmax=stage.max())
-    figure.suptitle("One digit on its way through the network: a row a stage, a picture a channel, dark for large")
+        row[0].text(
+            -0.3,
+            0.5,
+            f"{name}\n{'×'.join(map(str, stage.shape))}",
+            transform=row[0].transAxes,
+            ha="right",
+            va="center",
+            fontsize=8,
+        )
+        for ax, channel in zip(row, stage.numpy()):
+            ax.imshow(channel, cmap="gray_r", vmin=stage.min(), vmax=stage.max())
+    figure.suptitle(
+        "One digit on its way through the network: a row a stage, a picture a channel, dark for large"
+    )
     return axes

@@ -24,6 +24,7 @@ from ..training.train import log_probabilities
 @dataclass(frozen=True)
 class Predictions:
     "What a network says of `n` digits, and what they are."
+
     labels: np.ndarray  # `(n,)`, the true classes
     probabilities: np.ndarray  # `(n, classes)`, adding up to 1 in each row
 
@@ -42,9 +43,12 @@ class Predictions:
         "Whether each answer is right, `(n,)`."
         return self.answers == self.labels
 
+
 def predict_digits(model: nn.Module, digits: Digits) -> Predictions:
     "What `model`, in evaluation mode, says of `digits` (bytes, or normalised floats)."
-    return Predictions(digits.labels.cpu().numpy(), log_probabilities(model, digits.images).double().exp().numpy())
+    return Predictions(
+        digits.labels.cpu().numpy(), log_probabilities(model, digits.images).double().exp().numpy()
+    )
 
 # %% ../../nbs/04_evaluation.ipynb #05dd166d
 def accuracy_interval(
@@ -60,21 +64,43 @@ def accuracy_interval(
 def per_class(predictions: Predictions) -> pd.DataFrame:
     "Precision and recall in per cent and the number of digits, for each class."
     precision, recall, _, n = precision_recall_fscore_support(
-        predictions.labels, predictions.answers, labels=range(predictions.probabilities.shape[1]), zero_division=np.nan)
-    return pd.DataFrame({"precision": 100 * precision, "recall": 100 * recall, "digits": n}).rename_axis("class")
+        predictions.labels,
+        predictions.answers,
+        labels=range(predictions.probabilities.shape[1]),
+        zero_division=np.nan,
+    )
+    return pd.DataFrame(
+        {"precision": 100 * precision, "recall": 100 * recall, "digits": n}
+    ).rename_axis("class")
 
 # %% ../../nbs/04_evaluation.ipynb #a9a41a10
 def plot_confusion(predictions: Predictions, ax: plt.Axes | None = None) -> plt.Axes:
     "The confusion matrix: counts in every cell, errors shaded; return the axes."
     ax = ax or plt.subplots(figsize=(5.6, 5), layout="constrained")[1]
-    counts = confusion_matrix(predictions.labels, predictions.answers, labels=range(predictions.probabilities.shape[1]))
+    counts = confusion_matrix(
+        predictions.labels, predictions.answers, labels=range(predictions.probabilities.shape[1])
+    )
     errors = np.where(np.eye(len(counts), dtype=bool), 0, counts)
     ax.imshow(errors, cmap="Oranges")
     for (row, column), count in np.ndenumerate(counts):
         dark = errors[row, column] > 0.6 * errors.max()
-        if count: ax.text(column, row, count, ha="center", va="center", fontsize=8, color="white" if dark else "black")
-    ax.set(xticks=range(len(counts)), yticks=range(len(counts)), xlabel="what it was taken for", ylabel="what it is",
-           title=f"{errors.sum()} of {counts.sum():,} digits are misread")
+        if count:
+            ax.text(
+                column,
+                row,
+                count,
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if dark else "black",
+            )
+    ax.set(
+        xticks=range(len(counts)),
+        yticks=range(len(counts)),
+        xlabel="what it was taken for",
+        ylabel="what it is",
+        title=f"{errors.sum()} of {counts.sum():,} digits are misread",
+    )
     return ax
 
 # %% ../../nbs/04_evaluation.ipynb #652e0908
@@ -82,7 +108,13 @@ def most_confused(predictions: Predictions) -> pd.DataFrame:
     "How often each class was taken for each other one, commonest first."
     wrong = ~predictions.correct
     pairs = pd.DataFrame({"is": predictions.labels[wrong], "taken for": predictions.answers[wrong]})
-    return pairs.value_counts().sort_index().sort_values(ascending=False, kind="stable").rename("times").reset_index()
+    return (
+        pairs.value_counts()
+        .sort_index()
+        .sort_values(ascending=False, kind="stable")
+        .rename("times")
+        .reset_index()
+    )
 
 # %% ../../nbs/04_evaluation.ipynb #10eb67a3
 def plot_calibration(
@@ -93,14 +125,32 @@ def plot_calibration(
 ) -> plt.Axes:
     "Accuracy with Wilson's interval against mean confidence, in per cent; return the axes."
     ax = ax or plt.subplots(figsize=(4.6, 4.2), layout="constrained")[1]
-    digits = pd.DataFrame({"confidence": predictions.confidence, "correct": predictions.correct}).query("confidence < @below")
-    bins = digits.groupby(pd.qcut(digits["confidence"], n_bins, duplicates="drop"), observed=True).agg(sure=("confidence", "mean"), right=("correct", "sum"), n=("correct", "size"))
-    low, high = np.array([accuracy_interval(int(right), int(n)) for right, n in zip(bins["right"], bins["n"])]).T
+    digits = pd.DataFrame(
+        {"confidence": predictions.confidence, "correct": predictions.correct}
+    ).query("confidence < @below")
+    bins = digits.groupby(
+        pd.qcut(digits["confidence"], n_bins, duplicates="drop"), observed=True
+    ).agg(sure=("confidence", "mean"), right=("correct", "sum"), n=("correct", "size"))
+    low, high = np.array(
+        [accuracy_interval(int(right), int(n)) for right, n in zip(bins["right"], bins["n"])]
+    ).T
     accuracy = 100 * bins["right"] / bins["n"]
     start = 100 * digits["confidence"].min()
     ax.plot([start, 100], [start, 100], ":", color="black", label="calibrated")
-    ax.errorbar(100 * bins["sure"], accuracy, [accuracy - low, high - accuracy], fmt="o", color="#0072B2", capsize=3, label=f"{len(digits)} digits")
-    ax.set(xlabel="confidence (%)", ylabel="accuracy (%)", title="Where it is less sure, it is less often right")
+    ax.errorbar(
+        100 * bins["sure"],
+        accuracy,
+        [accuracy - low, high - accuracy],
+        fmt="o",
+        color="#0072B2",
+        capsize=3,
+        label=f"{len(digits)} digits",
+    )
+    ax.set(
+        xlabel="confidence (%)",
+        ylabel="accuracy (%)",
+        title="Where it is less sure, it is less often right",
+    )
     ax.legend()
     return ax
 
@@ -120,7 +170,8 @@ def brier_score(predictions: Predictions) -> float:
 # %% ../../nbs/04_evaluation.ipynb #ec31b88a
 def with_temperature(predictions: Predictions, temperature: float) -> Predictions:
     "The same predictions with logits divided by `temperature` (Guo et al. 2017); `ValueError` unless it is above 0."
-    if not temperature > 0: raise ValueError(f"the temperature must be above 0, not {temperature}")
+    if not temperature > 0:
+        raise ValueError(f"the temperature must be above 0, not {temperature}")
     p = predictions.probabilities
     powers = (p / p.max(axis=1, keepdims=True)) ** (1 / temperature)
     return Predictions(predictions.labels, powers / powers.sum(axis=1, keepdims=True))
@@ -129,5 +180,12 @@ def with_temperature(predictions: Predictions, temperature: float) -> Prediction
 def fit_temperature(predictions: Predictions) -> float:
     "The temperature, from 0.05 to 20, at which the negative log-likelihood of the labels is least."
     classes = np.arange(predictions.probabilities.shape[1])
-    def loss(log_temperature): return log_loss(predictions.labels, with_temperature(predictions, np.exp(log_temperature)).probabilities, labels=classes)
+
+    def loss(log_temperature):
+        return log_loss(
+            predictions.labels,
+            with_temperature(predictions, np.exp(log_temperature)).probabilities,
+            labels=classes,
+        )
+
     return float(np.exp(minimize_scalar(loss, bounds=np.log([0.05, 20]), method="bounded").x))

@@ -35,10 +35,15 @@ DISTORTIONS = {  # name: what makes it of float images from 0 to 1, an amount an
     "rotation": lambda images, degrees, generator: _move(images, angle=degrees),
     "shift": lambda images, pixels, generator: _move(images, right=pixels),
     "scale": lambda images, factor, generator: _move(images, scale=factor),
-    "noise": lambda images, std, generator: (images + std * torch.randn(images.shape, generator=generator).to(images.device)).clamp(0, 1),
-    "blur": lambda images, std, generator: torch.from_numpy(ndimage.gaussian_filter(images.cpu().numpy(), (0, 0, std, std))).to(images.device),
+    "noise": lambda images, std, generator: (
+        images + std * torch.randn(images.shape, generator=generator).to(images.device)
+    ).clamp(0, 1),
+    "blur": lambda images, std, generator: torch.from_numpy(
+        ndimage.gaussian_filter(images.cpu().numpy(), (0, 0, std, std))
+    ).to(images.device),
     "thickness": lambda images, pixels, generator: _thicken(images, pixels),
 }
+
 
 def distort(
     images: torch.Tensor,  # `(n, 1, height, width)`, bytes or floats from 0 to 1
@@ -46,9 +51,12 @@ def distort(
     amount: float,  # degrees clockwise, pixels to the right, factor, standard deviation of a pixel from 0 to 1, that of a Gaussian in pixels, or pixels wider
 ) -> torch.Tensor:
     "The images distorted, as floats; the same noise at every call. `ValueError` if there is no such distortion."
-    if name not in DISTORTIONS: raise ValueError(f"there is no distortion {name!r}; choose one of {', '.join(DISTORTIONS)}")
+    if name not in DISTORTIONS:
+        raise ValueError(f"there is no distortion {name!r}; choose one of {', '.join(DISTORTIONS)}")
     generator = torch.Generator().manual_seed(0)
-    return torch.cat([DISTORTIONS[name](part, amount, generator) for part in to_unit(images).split(500)])  # 500 at once, for thickness needs room
+    return torch.cat(
+        [DISTORTIONS[name](part, amount, generator) for part in to_unit(images).split(500)]
+    )  # 500 at once, for thickness needs room
 
 # %% ../../nbs/04_robustness.ipynb #16a9efae
 def accuracy_under(
@@ -58,22 +66,43 @@ def accuracy_under(
     amounts: tuple | list,  # see `distort` for the units
 ) -> pd.DataFrame:
     "A row an amount: amount, accuracy, and its 95 % interval from low to high, in per cent. `ValueError` if there is no such distortion."
-    found = [predict_digits(model, Digits(normalize(distort(digits.images, name, amount)), digits.labels)).correct for amount in amounts]
-    rows = [(amount, 100 * right.mean(), *accuracy_interval(int(right.sum()), len(right))) for amount, right in zip(amounts, found)]
+    found = [
+        predict_digits(
+            model, Digits(normalize(distort(digits.images, name, amount)), digits.labels)
+        ).correct
+        for amount in amounts
+    ]
+    rows = [
+        (amount, 100 * right.mean(), *accuracy_interval(int(right.sum()), len(right)))
+        for amount, right in zip(amounts, found)
+    ]
     return pd.DataFrame(rows, columns=["amount", "accuracy", "low", "high"])
 
 # %% ../../nbs/04_robustness.ipynb #e7a463fb
 def plot_robustness(
     table: pd.DataFrame,  # as `accuracy_under` gives it
     label: str,  # of the amount, with its unit
-    trained: tuple | None = None,  # lowest and highest amount that training showed; not marked if None
+    trained: tuple
+    | None = None,  # lowest and highest amount that training showed; not marked if None
     ax: plt.Axes | None = None,  # axes to draw into; a new figure if None
 ) -> plt.Axes:
     "Accuracy with its interval, in per cent, against the amount; the title says within which amounts at most 5 points are lost; return the axes."
     ax = ax or plt.subplots(figsize=(4.4, 3.2), layout="constrained")[1]
-    if trained is not None: ax.axvspan(*trained, color="#E69F00", alpha=0.35, linewidth=3, label="shown in training")
-    ax.errorbar(table["amount"], table["accuracy"], [table["accuracy"] - table["low"], table["high"] - table["accuracy"]], fmt="o-", color="#0072B2", markersize=4, capsize=3)
+    if trained is not None:
+        ax.axvspan(*trained, color="#E69F00", alpha=0.35, linewidth=3, label="shown in training")
+    ax.errorbar(
+        table["amount"],
+        table["accuracy"],
+        [table["accuracy"] - table["low"], table["high"] - table["accuracy"]],
+        fmt="o-",
+        color="#0072B2",
+        markersize=4,
+        capsize=3,
+    )
     kept = table["amount"][table["accuracy"] >= table["accuracy"].max() - 5]
     ax.set(xticks=table["amount"], xlabel=label, ylabel="accuracy (%)", ylim=(0, 103))
-    ax.set_title(f"at most 5 points lost from {kept.min():g} to {kept.max():g}".replace("-", "−"), fontsize=10)
+    ax.set_title(
+        f"at most 5 points lost from {kept.min():g} to {kept.max():g}".replace("-", "−"),
+        fontsize=10,
+    )
     return ax

@@ -24,28 +24,54 @@ def _one(pair):
     "A number where height and width agree, else both; None stays None."
     return pair if pair is None else pair[0] if pair[0] == pair[1] else tuple(pair)
 
+
 def _span(axis: Axis):
     "First and last pixel that any cell really sees; None if none sees any."
     first, last = int(axis.first.min()), int(axis.last.max())
     return (first, last) if first <= last else None
 
+
 def _as_row(row: dict) -> dict:
     "A row with the table's columns."
     geometry = row["geometry"][0] if len(row["geometry"]) == 1 else (None,) * 4
-    columns = {name: row[name] for name in ("layer", "kind")} | dict(zip(("kernel", "stride", "padding", "dilation"), map(_one, geometry)))
+    columns = {name: row[name] for name in ("layer", "kind")} | dict(
+        zip(("kernel", "stride", "padding", "dilation"), map(_one, geometry))
+    )
     axes = row["layout"].axes if row["layout"] else None
     fields = [axis.field for axis in axes] if axes and all(axis.field for axis in axes) else None
     for name, part in (("jump", "jump"), ("receptive_field", "size"), ("start", "start")):
-        columns[name] = fields and _one([float(v) if isinstance(v, Fraction) else v for v in (getattr(f, part) for f in fields)])
+        columns[name] = fields and _one(
+            [float(v) if isinstance(v, Fraction) else v for v in (getattr(f, part) for f in fields)]
+        )
     columns["span"] = axes and fields and _one([_span(axis) for axis in axes])
     return columns | {name: row[name] for name in ("in_shape", "out_shape", "params", "macs")}
 
 # %% ../../nbs/02_anatomy.ipynb #e5c9949f
-COLUMNS = ["layer", "kind", "kernel", "stride", "padding", "dilation", "in_shape", "out_shape", "jump", "receptive_field", "start", "span", "params", "macs"]
+COLUMNS = [
+    "layer",
+    "kind",
+    "kernel",
+    "stride",
+    "padding",
+    "dilation",
+    "in_shape",
+    "out_shape",
+    "jump",
+    "receptive_field",
+    "start",
+    "span",
+    "params",
+    "macs",
+]
+
 
 def layer_table(
     model: nn.Module,  # any network from images; left as it is
-    input_size: tuple = (1, 28, 28),  # channels, height, width; or a tuple of sizes, one for each input
+    input_size: tuple = (
+        1,
+        28,
+        28,
+    ),  # channels, height, width; or a tuple of sizes, one for each input
     depth: int | None = None,  # sum up modules nested deeper than this; None: one row for each leaf
 ) -> pd.DataFrame:
     """What each layer puts out, sees and costs: one row for each call of a leaf module or shape-changing function, in order.
@@ -59,11 +85,22 @@ def layer_table(
     `TypeError`: not a module, or its forward takes other arguments. `ValueError`: a layer cannot take what it gets; it is named.
     """
     sizes = input_sizes(model, input_size)
-    try: rows = trace(model, sizes, "meta")
-    except ValueError: rows = trace(model, sizes, "cpu")  # it reads numbers, or it really cannot
-    if depth is not None: rows = _at_depth(rows, depth, {name: type(module).__name__ for name, module in model.named_modules()})
-    table = pd.DataFrame(map(_as_row, rows), columns=COLUMNS, dtype=object).astype({"params": int, "macs": int})
-    table.attrs = {"params": int(table["params"].sum()), "macs": int(table["macs"].sum()), "params_mb": get_model_size(model)}
+    try:
+        rows = trace(model, sizes, "meta")
+    except ValueError:
+        rows = trace(model, sizes, "cpu")  # it reads numbers, or it really cannot
+    if depth is not None:
+        rows = _at_depth(
+            rows, depth, {name: type(module).__name__ for name, module in model.named_modules()}
+        )
+    table = pd.DataFrame(map(_as_row, rows), columns=COLUMNS, dtype=object).astype(
+        {"params": int, "macs": int}
+    )
+    table.attrs = {
+        "params": int(table["params"].sum()),
+        "macs": int(table["macs"].sum()),
+        "params_mb": get_model_size(model),
+    }
     return table
 
 # %% ../../nbs/02_anatomy.ipynb #d73eacbb
@@ -73,34 +110,50 @@ def _at_depth(
     kinds: dict,  # of module, by name
 ) -> list[dict]:
     "The rows with all that happens within one call of a module that is nested `depth` deep or deeper summed up."
-    if not isinstance(depth, int) or depth < 1: raise ValueError(f"depth is a whole number from 1 up, not {depth!r}")
+    if not isinstance(depth, int) or depth < 1:
+        raise ValueError(f"depth is a whole number from 1 up, not {depth!r}")
     groups = {}
     for i, row in enumerate(rows):
-        name, call = next(((name, call) for name, call in row["calls"] if name.count(".") + 1 >= depth), (row["layer"], f"row {i}"))
+        name, call = next(
+            ((name, call) for name, call in row["calls"] if name.count(".") + 1 >= depth),
+            (row["layer"], f"row {i}"),
+        )
         groups.setdefault((name, call), []).append(row)
     return [_merge(name, group, kinds) for (name, _), group in groups.items()]
 
+
 def _merge(name: str, group: list[dict], kinds: dict) -> dict:
     "One row for several; `kinds` says what the modules are."
-    if len(group) == 1: return group[0] | {"layer": name}
+    if len(group) == 1:
+        return group[0] | {"layer": name}
     mapped = [row for row in group if row["in_shape"] and row["out_shape"]] or group
-    return mapped[-1] | {"layer": name, "kind": kinds.get(name, mapped[-1]["kind"]), "in_shape": mapped[0]["in_shape"], "geometry": [],
-                         "params": sum(row["params"] for row in group), "macs": sum(row["macs"] for row in group)}
+    return mapped[-1] | {
+        "layer": name,
+        "kind": kinds.get(name, mapped[-1]["kind"]),
+        "in_shape": mapped[0]["in_shape"],
+        "geometry": [],
+        "params": sum(row["params"] for row in group),
+        "macs": sum(row["macs"] for row in group),
+    }
 
 # %% ../../nbs/02_anatomy.ipynb #5c458df8
 class Summary:
     "A layer table with its totals, shown as HTML in a notebook and as aligned text elsewhere."
 
-    def __init__(self, table: pd.DataFrame): self.table = table
+    def __init__(self, table: pd.DataFrame):
+        self.table = table
 
     def totals(self) -> str:
         "Parameters, multiply-adds and size in one line each."
         attrs = self.table.attrs
         return f"Total Parameters: {attrs['params']:,}\nMultiply-Adds: {attrs['macs']:,}\nModel Size: {attrs['params_mb']:.2f} MB"
 
-    def __repr__(self) -> str: return f"{self.table.fillna('').to_string(index=False)}\n\n{self.totals()}"
+    def __repr__(self) -> str:
+        return f"{self.table.fillna('').to_string(index=False)}\n\n{self.totals()}"
 
-    def _repr_html_(self) -> str: return f"{self.table.fillna('').to_html(index=False)}<pre>{self.totals()}</pre>"
+    def _repr_html_(self) -> str:
+        return f"{self.table.fillna('').to_html(index=False)}<pre>{self.totals()}</pre>"
+
 
 def summary(model: nn.Module, input_size: tuple = (1, 28, 28), depth: int | None = None) -> Summary:
     "The `layer_table` with its totals, ready to be shown."
@@ -111,10 +164,14 @@ def _sheets(shape, largest, most) -> list[tuple]:
     "Lower left corner, width and height of what stands for maps `(channels, height, width)`, the hindmost first, or for a vector; at most 20 of each."
     n = min(shape[0], 20)
     step = min(0.08, 0.9 / n)  # from one number of a vector to the next
-    if len(shape) == 1: return [(-0.03, (n / 2 - i - 1) * step, 0.06, 0.75 * step) for i in range(n)]
+    if len(shape) == 1:
+        return [(-0.03, (n / 2 - i - 1) * step, 0.06, 0.75 * step) for i in range(n)]
     height, width = (max(0.05, 0.6 * size / largest) for size in shape[1:])
     depth = 0.3 * shape[0] / most  # of all sheets together
-    return [((depth - width) / 2 - i, (depth - height) / 2 - i, width, height) for i in np.linspace(0, depth, n)]
+    return [
+        ((depth - width) / 2 - i, (depth - height) / 2 - i, width, height)
+        for i in np.linspace(0, depth, n)
+    ]
 
 # %% ../../nbs/02_anatomy.ipynb #d4cecd95
 def plot_network(
@@ -124,18 +181,56 @@ def plot_network(
     input_size: tuple = (1, 28, 28),  # channels, height, width
 ) -> plt.Axes:
     "The network from the picture to the answers: a sheet is a map, as large as it is among the others. `ValueError` for a stage it has not."
-    rows = [row for row in layer_table(model, input_size, depth=1).itertuples() if row.in_shape and row.out_shape and (row.params or np.prod(row.in_shape) != np.prod(row.out_shape))]
-    stages = [("picture", "picture", tuple(input_size), "")] + [(row.layer, row.kind if row.layer.isdigit() else row.layer, row.out_shape, f"{row.params:,}\nparameters" if row.params else "nothing\nlearnt") for row in rows]
-    if strange := set(here) - {layer for layer, *_ in stages}: raise ValueError(f"there is no stage {min(strange)!r}; choose among {', '.join(layer for layer, *_ in stages)}")
+    rows = [
+        row
+        for row in layer_table(model, input_size, depth=1).itertuples()
+        if row.in_shape
+        and row.out_shape
+        and (row.params or np.prod(row.in_shape) != np.prod(row.out_shape))
+    ]
+    stages = [("picture", "picture", tuple(input_size), "")] + [
+        (
+            row.layer,
+            row.kind if row.layer.isdigit() else row.layer,
+            row.out_shape,
+            f"{row.params:,}\nparameters" if row.params else "nothing\nlearnt",
+        )
+        for row in rows
+    ]
+    if strange := set(here) - {layer for layer, *_ in stages}:
+        raise ValueError(
+            f"there is no stage {min(strange)!r}; choose among {', '.join(layer for layer, *_ in stages)}"
+        )
     ax = ax or plt.subplots(figsize=(1.05 * len(stages), 2.4), layout="constrained")[1]
-    largest, most = (max(max(shape[part]) for _, _, shape, _ in stages if len(shape) == 3) for part in (slice(1, 3), slice(1)))
+    largest, most = (
+        max(max(shape[part]) for _, _, shape, _ in stages if len(shape) == 3)
+        for part in (slice(1, 3), slice(1))
+    )
     for x, (layer, name, shape, cost) in enumerate(stages):
         chosen = layer in here
         for left, low, width, height in _sheets(shape, largest, most):
-            ax.add_patch(Rectangle((x + left, low), width, height, fc="#E69F00" if chosen else "#D6E6F2", ec="black", lw=0.5))
-        ax.text(x, -0.56, name, ha="center", va="top", fontsize=10, weight="bold" if chosen else "normal")
+            ax.add_patch(
+                Rectangle(
+                    (x + left, low),
+                    width,
+                    height,
+                    fc="#E69F00" if chosen else "#D6E6F2",
+                    ec="black",
+                    lw=0.5,
+                )
+            )
+        ax.text(
+            x,
+            -0.56,
+            name,
+            ha="center",
+            va="top",
+            fontsize=10,
+            weight="bold" if chosen else "normal",
+        )
         ax.text(x, -0.76, f"{'×'.join(map(str, shape))}\n{cost}", ha="center", va="top", fontsize=9)
-        if chosen: ax.add_patch(Rectangle((x - 0.49, -1.36), 0.98, 1.88, fill=False, lw=1.5))
+        if chosen:
+            ax.add_patch(Rectangle((x - 0.49, -1.36), 0.98, 1.88, fill=False, lw=1.5))
     ax.set(xlim=(-0.55, len(stages) - 0.45), ylim=(-1.4, 0.56), aspect="equal")
     ax.axis("off")
     return ax
@@ -144,38 +239,67 @@ def plot_network(
 class _Reached(Exception):
     "The layer that was waited for has been called."
 
+
 def _output_of(model, layer, image):
     "What a layer puts out for an image; the rest of the network is not run. `ValueError` if that is no map."
     outputs = []
+
     def stop(module, args, output):
         outputs.append(output)
         raise _Reached
+
     hook = model.get_submodule(layer).register_forward_hook(stop)
-    try: model(image)
-    except _Reached: pass
-    except RuntimeError as error: raise ValueError(f"the network cannot take an input of shape {tuple(image.shape[1:])}: {str(error).splitlines()[0]}") from error
-    finally: hook.remove()
-    if not outputs or not isinstance(outputs[0], torch.Tensor) or outputs[0].dim() != 4: raise ValueError(f"{layer} puts out no map; give a layer whose output has height and width")
+    try:
+        model(image)
+    except _Reached:
+        pass
+    except RuntimeError as error:
+        raise ValueError(
+            f"the network cannot take an input of shape {tuple(image.shape[1:])}: {str(error).splitlines()[0]}"
+        ) from error
+    finally:
+        hook.remove()
+    if not outputs or not isinstance(outputs[0], torch.Tensor) or outputs[0].dim() != 4:
+        raise ValueError(f"{layer} puts out no map; give a layer whose output has height and width")
     return outputs[0]
 
 # %% ../../nbs/02_anatomy.ipynb #d85af95e
 def _gradients(
-    model, input_size, layer, cell,
+    model,
+    input_size,
+    layer,
+    cell,
     n,  # random images
 ) -> list:
     "Gradients of one cell of a layer, its channels weighted at random, with respect to `n` random images: `(height, width)` each."
     (size,) = input_sizes(model, input_size)
-    if layer not in dict(model.named_modules()): raise ValueError(f"the network has no layer {layer!r}")
+    if layer not in dict(model.named_modules()):
+        raise ValueError(f"the network has no layer {layer!r}")
     with torch.inference_mode(False), torch.enable_grad(), same_chance():
-        model, gradients, generator = duplicate(model, "cpu").double(), [], torch.Generator().manual_seed(0)
+        model, gradients, generator = (
+            duplicate(model, "cpu").double(),
+            [],
+            torch.Generator().manual_seed(0),
+        )
         for _ in range(n):
-            image = torch.randn(1, *size, dtype=torch.float64, generator=generator, device="cpu").requires_grad_()
+            image = torch.randn(
+                1, *size, dtype=torch.float64, generator=generator, device="cpu"
+            ).requires_grad_()
             output = _output_of(model, layer, image)
             row, column = cell or (k // 2 for k in output.shape[2:])
-            if not (0 <= row < output.shape[2] and 0 <= column < output.shape[3]): raise ValueError(f"{layer} has {output.shape[2]}×{output.shape[3]} cells, none at {(row, column)}")
-            weights = torch.randn(output.shape[1], dtype=torch.float64, generator=generator, device="cpu")
-            (gradient,) = torch.autograd.grad((output[0, :, row, column] * weights).sum(), image, allow_unused=True)
-            gradients.append(torch.zeros(size[1:]) if gradient is None else gradient[0].abs().sum(dim=0))
+            if not (0 <= row < output.shape[2] and 0 <= column < output.shape[3]):
+                raise ValueError(
+                    f"{layer} has {output.shape[2]}×{output.shape[3]} cells, none at {(row, column)}"
+                )
+            weights = torch.randn(
+                output.shape[1], dtype=torch.float64, generator=generator, device="cpu"
+            )
+            (gradient,) = torch.autograd.grad(
+                (output[0, :, row, column] * weights).sum(), image, allow_unused=True
+            )
+            gradients.append(
+                torch.zeros(size[1:]) if gradient is None else gradient[0].abs().sum(dim=0)
+            )
     return gradients
 
 # %% ../../nbs/02_anatomy.ipynb #ed17e56e
@@ -188,8 +312,12 @@ def measured_receptive_field(
 ) -> tuple | None:
     "First and last row, and first and last column, of the pixels that change a cell, by gradient; None if there are none."
     seen = sum(_gradients(model, input_size, layer, cell, n)) > 0
-    if not seen.any(): return None
-    return tuple((int(line[0]), int(line[-1])) for line in (seen.any(dim=1).nonzero(), seen.any(dim=0).nonzero()))
+    if not seen.any():
+        return None
+    return tuple(
+        (int(line[0]), int(line[-1]))
+        for line in (seen.any(dim=1).nonzero(), seen.any(dim=0).nonzero())
+    )
 
 # %% ../../nbs/02_anatomy.ipynb #087ddb04
 def effective_receptive_field(
@@ -201,5 +329,6 @@ def effective_receptive_field(
 ) -> np.ndarray:
     "How much each pixel moves a cell on average, `(height, width)`, the largest being 1 (Luo et al. 2016)."
     mean = sum(_gradients(model, input_size, layer, cell, n))
-    if not mean.any(): raise ValueError(f"no pixel moves that cell of {layer}")
+    if not mean.any():
+        raise ValueError(f"no pixel moves that cell of {layer}")
     return (mean / mean.max()).numpy()

@@ -33,9 +33,17 @@ def conv_block(
     norm: str = "after",  # where BatchNorm2d stands: "after" ReLU, as published, "before" it, or "none" at all
 ) -> nn.Sequential:
     "Conv2d 3×3 → ReLU → BatchNorm2d → Dropout2d."
-    convolution, normalise = nn.Conv2d(in_channels, out_channels, 3, padding=padding), nn.BatchNorm2d(out_channels)
-    middle = {"after": (nn.ReLU(), normalise), "before": (normalise, nn.ReLU()), "none": (nn.ReLU(),)}[norm]
+    convolution, normalise = (
+        nn.Conv2d(in_channels, out_channels, 3, padding=padding),
+        nn.BatchNorm2d(out_channels),
+    )
+    middle = {
+        "after": (nn.ReLU(), normalise),
+        "before": (normalise, nn.ReLU()),
+        "none": (nn.ReLU(),),
+    }[norm]
     return nn.Sequential(convolution, *middle, nn.Dropout2d(dropout))
+
 
 def count_parameters(module: nn.Module) -> int:
     "How many numbers training may change."
@@ -43,24 +51,37 @@ def count_parameters(module: nn.Module) -> int:
 
 # %% ../../nbs/01_model.ipynb #abadd4b8
 CHANNELS = (8, 12, 8, 12, 16, 20)  # that go out of conv1, conv2, transition1, conv3, conv4, conv5
-POOLS = {"published": lambda: nn.AvgPool2d(3), "global": lambda: nn.AdaptiveAvgPool2d(1), "none": nn.Identity}
+POOLS = {
+    "published": lambda: nn.AvgPool2d(3),
+    "global": lambda: nn.AdaptiveAvgPool2d(1),
+    "none": nn.Identity,
+}
 NORMS = ("after", "before", "none")
+
 
 class MNISTModel(nn.Module):
     "The network of s6erav3: `(n, 1, 28, 28)` normalised pixels → `(n, 10)` log-probabilities. 6,926 parameters as published."
 
-    def __init__(self,
-                 channels: tuple = CHANNELS,  # that go out of conv1, conv2, transition1, conv3, conv4, conv5
-                 dropout: float = 0.05,  # probability that a channel is blanked while training
-                 pool: str = "published",  # or "global": average all 5×5 cells rather than the first 3×3; or "none": leave them all to the last layer
-                 norm: str = "after"):  # where batch normalisation stands in a block: "after" ReLU, "before" it, or "none"
+    def __init__(
+        self,
+        channels: tuple = CHANNELS,  # that go out of conv1, conv2, transition1, conv3, conv4, conv5
+        dropout: float = 0.05,  # probability that a channel is blanked while training
+        pool: str = "published",  # or "global": average all 5×5 cells rather than the first 3×3; or "none": leave them all to the last layer
+        norm: str = "after",
+    ):  # where batch normalisation stands in a block: "after" ReLU, "before" it, or "none"
         super().__init__()
-        if pool not in POOLS: raise ValueError(f"there is no pool {pool!r}; choose one of {', '.join(POOLS)}")
-        if norm not in NORMS: raise ValueError(f"there is no norm {norm!r}; choose one of {', '.join(NORMS)}")
-        c1, c2, t1, c3, c4, c5 = channels  # t1 is None where no 1×1 convolution follows the first pooling
+        if pool not in POOLS:
+            raise ValueError(f"there is no pool {pool!r}; choose one of {', '.join(POOLS)}")
+        if norm not in NORMS:
+            raise ValueError(f"there is no norm {norm!r}; choose one of {', '.join(NORMS)}")
+        c1, c2, t1, c3, c4, c5 = (
+            channels  # t1 is None where no 1×1 convolution follows the first pooling
+        )
         self.conv1 = conv_block(1, c1, 1, dropout, norm)  # 28×28
         self.conv2 = conv_block(c1, c2, 1, dropout, norm)  # 28×28
-        self.transition1 = nn.Sequential(nn.MaxPool2d(2), *([nn.Conv2d(c2, t1, 1)] if t1 else []))  # 14×14
+        self.transition1 = nn.Sequential(
+            nn.MaxPool2d(2), *([nn.Conv2d(c2, t1, 1)] if t1 else [])
+        )  # 14×14
         self.conv3 = conv_block(t1 or c2, c3, 0, dropout, norm)  # 12×12
         self.conv4 = conv_block(c3, c4, 0, dropout, norm)  # 10×10
         self.transition2 = nn.Sequential(nn.MaxPool2d(2))  # 5×5
@@ -78,7 +99,10 @@ class MNISTModel(nn.Module):
 # %% ../../nbs/01_model.ipynb #8fb81722
 def get_model_size(model: nn.Module) -> float:
     "The size of the parameters and buffers in MB of 1024² bytes."
-    return sum(t.nelement() * t.element_size() for t in (*model.parameters(), *model.buffers())) / 1024**2
+    return (
+        sum(t.nelement() * t.element_size() for t in (*model.parameters(), *model.buffers()))
+        / 1024**2
+    )
 
 # %% ../../nbs/01_model.ipynb #7bd44b5b
 @contextmanager
@@ -86,31 +110,63 @@ def evaluating(model: nn.Module) -> Iterator[nn.Module]:
     "Evaluation mode inside the `with` block; afterwards every module is in the mode it was in."
     modes = {module: module.training for module in model.modules()}
     model.eval()
-    try: yield model
+    try:
+        yield model
     finally:
-        for module, mode in modes.items(): module.training = mode
+        for module, mode in modes.items():
+            module.training = mode
 
 # %% ../../nbs/01_model.ipynb #a7fe521a
 def save_weights(model: nn.Module, path: Path | str) -> None:
     "Save the model's state_dict to `path`, all of it or nothing."
-    torch.save({name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}, buffer := io.BytesIO())  # PyTorch's own words for a full disk are dark
-    with written_whole(path) as part: part.write_bytes(buffer.getvalue())
+    torch.save(
+        {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()},
+        buffer := io.BytesIO(),
+    )  # PyTorch's own words for a full disk are dark
+    with written_whole(path) as part:
+        part.write_bytes(buffer.getvalue())
 
 # %% ../../nbs/01_model.ipynb #ab218621
-_NAMES = {"collections OrderedDict": "D", "torch._utils _rebuild_tensor_v2": "A", "torch._utils _rebuild_parameter": "W",
-          **{f"torch {kind}Storage": "H" for kind in ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")}}
+_NAMES = {
+    "collections OrderedDict": "D",
+    "torch._utils _rebuild_tensor_v2": "A",
+    "torch._utils _rebuild_parameter": "W",
+    **{
+        f"torch {kind}Storage": "H"
+        for kind in (
+            "Float",
+            "Double",
+            "Half",
+            "BFloat16",
+            "Long",
+            "Int",
+            "Short",
+            "Char",
+            "Byte",
+            "Bool",
+        )
+    },
+}
 
-class Refused(ValueError): "What a file made by `torch.save` holds that it may not."
+
+class Refused(ValueError):
+    "What a file made by `torch.save` holds that it may not."
+
 
 def _steps(program: bytes) -> str:
     "The steps of a pickle, a letter each, without running it. `Refused` if it names what makes no tensor."
     steps, kept = ["?"], {}
     for step, value, _ in pickletools.genops(program):
-        if step.name in ("BINPUT", "LONG_BINPUT"): kept[value] = steps[-1]  # what the last step made is kept under a number
-        elif step.name in ("BINGET", "LONG_BINGET"): steps.append(kept[value] if kept[value] in "XDAWH" else "?")  # a text or name once more
-        elif step.name != "GLOBAL": steps.append(step.code)
-        elif value in _NAMES: steps.append(_NAMES[value])
-        else: raise Refused(f"it asks for {str(value)[:60]!r}")
+        if step.name in ("BINPUT", "LONG_BINPUT"):
+            kept[value] = steps[-1]  # what the last step made is kept under a number
+        elif step.name in ("BINGET", "LONG_BINGET"):
+            steps.append(kept[value] if kept[value] in "XDAWH" else "?")  # a text or name once more
+        elif step.name != "GLOBAL":
+            steps.append(step.code)
+        elif value in _NAMES:
+            steps.append(_NAMES[value])
+        else:
+            raise Refused(f"it asks for {str(value)[:60]!r}")
     return "".join(steps[1:])
 
 # %% ../../nbs/01_model.ipynb #da53f0a1
@@ -126,14 +182,18 @@ def _repacked(content: bytes) -> io.BytesIO:
     "The records of a file made by `torch.save` in a new zip. `Refused` unless they are as PyTorch writes them, not compressed, and a plain state_dict."
     with zipfile.ZipFile(io.BytesIO(content)) as old:
         records = old.infolist()
-        if any(r.compress_type or r.file_size != r.compress_size for r in records) or sum(r.file_size for r in records) > len(content):
+        if any(r.compress_type or r.file_size != r.compress_size for r in records) or sum(
+            r.file_size for r in records
+        ) > len(content):
             raise Refused("it would unpack to more than it is")
         parts = {r.filename.partition("/")[2]: old.read(r) for r in records}
-    if not _STATE_DICT.fullmatch(_steps(parts["data.pkl"])): raise Refused("it carries more than tensors")
+    if not _STATE_DICT.fullmatch(_steps(parts["data.pkl"])):
+        raise Refused("it carries more than tensors")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as new:
         for name, part in {"version": b"3\n", **parts}.items():
-            if name in ("data.pkl", "version", "byteorder") or name.startswith("data/"): new.writestr(f"weights/{name}", part)
+            if name in ("data.pkl", "version", "byteorder") or name.startswith("data/"):
+                new.writestr(f"weights/{name}", part)
     packed.seek(0)
     return packed
 
@@ -144,26 +204,50 @@ def load_plain(content: bytes) -> dict[str, torch.Tensor]:
         warnings.simplefilter("ignore")  # what PyTorch warns of in a strange file is refused
         return torch.load(_repacked(content), map_location="cpu", weights_only=True)
 
+
 def _read_tensors(path, most: int) -> dict:
     "The tensors by name in a weights file of at most `most` bytes; `ValueError` if it holds anything else."
-    if not Path(path).is_file(): raise FileNotFoundError(f"there is no weights file {path}; `s6erav3 train` writes one, mnist_model.pth")
-    with open(path, "rb") as file: content = file.read(most + 1)
-    if len(content) > most: raise ValueError(f"{path} is for another network: this one's weights never take more than {most:,} bytes")
-    try: return load_plain(content)
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"there is no weights file {path}; `s6erav3 train` writes one, mnist_model.pth"
+        )
+    with open(path, "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(
+            f"{path} is for another network: this one's weights never take more than {most:,} bytes"
+        )
+    try:
+        return load_plain(content)
     except Exception as error:  # it fails in many ways on a damaged file
         reason = str(error) if isinstance(error, Refused) else "it is damaged or of another format"
-        raise ValueError(f"{path} is not a weights file that is safe to open: {reason}; give a plain state_dict as saved by `s6erav3 train`") from error
+        raise ValueError(
+            f"{path} is not a weights file that is safe to open: {reason}; give a plain state_dict as saved by `s6erav3 train`"
+        ) from error
+
 
 def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
     "Load `path` into `model`; `ValueError` if it is not a file of weights, or not of this network's."
     own = model.state_dict()
-    state = _read_tensors(path, sum(2 * t.nbytes + 2**12 for t in own.values()) + 2**16)  # room for wider numbers, for the names and for what zip adds
+    state = _read_tensors(
+        path, sum(2 * t.nbytes + 2**12 for t in own.values()) + 2**16
+    )  # room for wider numbers, for the names and for what zip adds
     if odd := sorted(own.keys() ^ state.keys()):
-        raise ValueError(f"{path} is for another network: {odd[0][:60]!r} is only in the {'network' if odd[0] in own else 'file'}")
+        raise ValueError(
+            f"{path} is for another network: {odd[0][:60]!r} is only in the {'network' if odd[0] in own else 'file'}"
+        )
     for name in own:
-        found, wanted = ((tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in (state[name], own[name]))
-        if found != wanted: raise ValueError(f"{path} is for another network: {name} is {found} there and {wanted} here; was it trained by another recipe?")
-        if not state[name].isfinite().all(): raise ValueError(f"{path} is damaged: {name} holds what is not a finite number; train again")
+        found, wanted = (
+            (tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in (state[name], own[name])
+        )
+        if found != wanted:
+            raise ValueError(
+                f"{path} is for another network: {name} is {found} there and {wanted} here; was it trained by another recipe?"
+            )
+        if not state[name].isfinite().all():
+            raise ValueError(
+                f"{path} is damaged: {name} holds what is not a finite number; train again"
+            )
     model.load_state_dict(state)
     return model
 
@@ -173,10 +257,16 @@ def load_pretrained(name: str = "best") -> MNISTModel:
     folder = files("s6erav3") / "weights"
     path = folder / f"{name}.pth"
     if not path.is_file():
-        shipped = sorted(p.name.removesuffix(".pth") for p in folder.iterdir() if p.name.endswith(".pth"))
-        raise ValueError(f"no weights are shipped under {name!r}; choose one of {', '.join(shipped)}")
+        shipped = sorted(
+            p.name.removesuffix(".pth") for p in folder.iterdir() if p.name.endswith(".pth")
+        )
+        raise ValueError(
+            f"no weights are shipped under {name!r}; choose one of {', '.join(shipped)}"
+        )
     recipe = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["recipe"]
-    shape = {key: recipe[key] for key in ("channels", "pool", "norm") if key in recipe}  # a record older than these is of the published network
+    shape = {
+        key: recipe[key] for key in ("channels", "pool", "norm") if key in recipe
+    }  # a record older than these is of the published network
     model = MNISTModel(**shape)
     load_weights(model, Path(str(path)))
     return model.eval()

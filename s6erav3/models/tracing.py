@@ -31,9 +31,11 @@ def _plain(number):
     "An int where it is one."
     return int(number) if not math.isinf(number) and number == int(number) else number
 
+
 @dataclass(frozen=True)
 class Field:
     "What the cells of a map see along one axis, in input pixels: a pattern of cells that repeats, `jump` further on for each cell."
+
     firsts: tuple = (0,)  # first pixel seen by each cell of the pattern
     lasts: tuple = (0,)  # last pixel seen by each
     jump: int | Fraction | None = 1  # between neighbouring cells; None if there is only one
@@ -55,7 +57,8 @@ class Field:
         return _plain(self.firsts[i] + shift), _plain(self.lasts[i] + shift)
 
 # %% ../../nbs/02_tracing.ipynb #e92559e0
-NONE = -2**40  # stands for a tap that does not exist
+NONE = -(2**40)  # stands for a tap that does not exist
+
 
 def _window(kernel, stride, padding, dilation):
     "The cells that each cell of a convolution or pooling looks at: cells `(n,)` → taps `(n, kernel)`."
@@ -64,48 +67,71 @@ def _window(kernel, stride, padding, dilation):
 # %% ../../nbs/02_tracing.ipynb #19af22ae
 def _transposed(kernel, stride, padding, dilation):
     "The cells that each cell of a transposed convolution looks at."
+
     def taps(cells):
         shifted = cells[:, None] + padding - dilation * np.arange(kernel)
         return np.where(shifted % stride == 0, shifted // stride, NONE)
+
     return taps
 
 # %% ../../nbs/02_tracing.ipynb #a03f75b3
 def _adaptive(n_in, n_out):
     "The cells that each cell of an adaptive pooling from `n_in` to `n_out` cells looks at."
+
     def taps(cells):
         low, high = cells * n_in // n_out, -(-(cells + 1) * n_in // n_out)
         cell = low[:, None] + np.arange((high - low).max())
         return np.where(cell < high[:, None], cell, NONE)
+
     return taps
 
 # %% ../../nbs/02_tracing.ipynb #0bb47eaa
 def _gather(field: Field, taps, stride) -> Field | None:
     "The field after a layer whose cells look at `taps`, `stride` cells apart; None if a cell looks at nothing."
-    if math.isinf(field.size): return replace(field, jump=field.jump and _plain(field.jump * stride))
+    if math.isinf(field.size):
+        return replace(field, jump=field.jump and _plain(field.jump * stride))
     stride = Fraction(stride)
-    period = stride.denominator * (len(field.firsts) // math.gcd(len(field.firsts), stride.numerator))
-    seen = [[field.seen_by(int(cell)) for cell in row if cell != NONE] for row in taps(np.arange(period))]
-    if not all(seen): return None
-    firsts, lasts = (tuple(pick(pair[i] for pair in pairs) for pairs in seen) for i, pick in ((0, min), (1, max)))
+    period = stride.denominator * (
+        len(field.firsts) // math.gcd(len(field.firsts), stride.numerator)
+    )
+    seen = [
+        [field.seen_by(int(cell)) for cell in row if cell != NONE]
+        for row in taps(np.arange(period))
+    ]
+    if not all(seen):
+        return None
+    firsts, lasts = (
+        tuple(pick(pair[i] for pair in pairs) for pairs in seen) for i, pick in ((0, min), (1, max))
+    )
     jump = _plain(field.jump * stride)
-    even = all(first == firsts[0] + i * jump and last == lasts[0] + i * jump for i, (first, last) in enumerate(zip(firsts, lasts)))
+    even = all(
+        first == firsts[0] + i * jump and last == lasts[0] + i * jump
+        for i, (first, last) in enumerate(zip(firsts, lasts))
+    )
     return Field(firsts[:1], lasts[:1], jump) if even else Field(firsts, lasts, jump)
 
 # %% ../../nbs/02_tracing.ipynb #447f0293
 EVERYTHING = Field((-math.inf,), (math.inf,), None)
 
+
 def _union(a: Field, b: Field) -> Field | None:
     "What a cell sees that sees what `a`'s and `b`'s cells see; None where their cells are not equally far apart."
-    if a == b: return a
-    if math.isinf(a.size) or math.isinf(b.size): return replace(EVERYTHING, jump=a.jump if math.isinf(b.size) else b.jump)
-    if a.jump != b.jump: return None
+    if a == b:
+        return a
+    if math.isinf(a.size) or math.isinf(b.size):
+        return replace(EVERYTHING, jump=a.jump if math.isinf(b.size) else b.jump)
+    if a.jump != b.jump:
+        return None
     pairs = [(a.seen_by(i), b.seen_by(i)) for i in range(math.lcm(len(a.firsts), len(b.firsts)))]
-    return Field(tuple(min(p[0], q[0]) for p, q in pairs), tuple(max(p[1], q[1]) for p, q in pairs), a.jump)
+    return Field(
+        tuple(min(p[0], q[0]) for p, q in pairs), tuple(max(p[1], q[1]) for p, q in pairs), a.jump
+    )
 
 # %% ../../nbs/02_tracing.ipynb #14f6d3a9
 @dataclass(frozen=True, eq=False)
 class Axis:
     "One axis of a map: its field, and the first and last pixel that each of its cells really sees."
+
     field: Field | None  # None where it is not known
     first: np.ndarray
     last: np.ndarray
@@ -115,22 +141,38 @@ class Axis:
         cells = taps(np.arange(n_out))
         real = (cells >= 0) & (cells < len(self.first))
         cells = np.where(real, cells, 0)
-        return Axis(self.field and _gather(self.field, taps, stride),
-                    np.where(real, self.first[cells], -NONE).min(axis=1), np.where(real, self.last[cells], NONE).max(axis=1))
+        return Axis(
+            self.field and _gather(self.field, taps, stride),
+            np.where(real, self.first[cells], -NONE).min(axis=1),
+            np.where(real, self.last[cells], NONE).max(axis=1),
+        )
 
     def whole(self, n_out: int) -> "Axis":
         "The axis after something that lets each of `n_out` cells see what all cells saw."
-        if len(self.first) == 1: return self
+        if len(self.first) == 1:
+            return self
         jump = self.field.jump if self.field and n_out > 1 else None
-        return Axis(self.field and replace(EVERYTHING, jump=jump), np.full(n_out, self.first.min()), np.full(n_out, self.last.max()))
+        return Axis(
+            self.field and replace(EVERYTHING, jump=jump),
+            np.full(n_out, self.first.min()),
+            np.full(n_out, self.last.max()),
+        )
 
     def union(self, other: "Axis") -> "Axis":
         "The axis of a sum or a concatenation; a single cell is spread over all cells of the other."
-        if self is other: return self
+        if self is other:
+            return self
         n = max(len(self.first), len(other.first))
-        fields = [axis.field if len(axis.first) == n else axis.field and EVERYTHING for axis in (self, other)]
+        fields = [
+            axis.field if len(axis.first) == n else axis.field and EVERYTHING
+            for axis in (self, other)
+        ]
         known = [field for field in fields if field]
-        return Axis(_union(*known) if len(known) == 2 else None, np.minimum(self.first, other.first), np.maximum(self.last, other.last))
+        return Axis(
+            _union(*known) if len(known) == 2 else None,
+            np.minimum(self.first, other.first),
+            np.maximum(self.last, other.last),
+        )
 
 # %% ../../nbs/02_tracing.ipynb #76eb1f0f
 class _Unaccounted(Exception):
@@ -141,9 +183,12 @@ def _tidy(factors) -> tuple:
     "Factors without those of size 1, neighbours of the kind None merged."
     tidy = []
     for axis, size in factors:
-        if size == 1: continue
-        if tidy and axis is None and tidy[-1][0] is None: tidy[-1] = (None, tidy[-1][1] * size)
-        else: tidy.append((axis, size))
+        if size == 1:
+            continue
+        if tidy and axis is None and tidy[-1][0] is None:
+            tidy[-1] = (None, tidy[-1][1] * size)
+        else:
+            tidy.append((axis, size))
     return tuple(tidy)
 
 # %% ../../nbs/02_tracing.ipynb #678139f2
@@ -153,10 +198,14 @@ def _regroup(dims, shape) -> tuple:
     for size in shape:
         factors = []
         while size > 1:
-            if not queue: raise _Unaccounted
+            if not queue:
+                raise _Unaccounted
             axis, n = queue.pop(0)
-            if axis is None and n > size and n % size == 0: queue.insert(0, (None, n // size)); n = size
-            if size % n: raise _Unaccounted
+            if axis is None and n > size and n % size == 0:
+                queue.insert(0, (None, n // size))
+                n = size
+            if size % n:
+                raise _Unaccounted
             factors.append((axis, n))
             size //= n
         grouped.append(_tidy(factors))
@@ -166,6 +215,7 @@ def _regroup(dims, shape) -> tuple:
 @dataclass(frozen=True)
 class Layout:
     "What is known of a tensor: the factors of each dimension, and the image's two axes as its cells see them (None: not known)."
+
     dims: tuple
     axes: tuple[Axis, ...] | None
 
@@ -175,28 +225,39 @@ class Layout:
 
     def without(self, k) -> tuple:
         "The dimensions but for the one at `k`."
-        return self.dims[:k] + self.dims[k + 1:]
+        return self.dims[:k] + self.dims[k + 1 :]
 
     def resized(self, k: int, size: int) -> "Layout":
         "With another size for dimension `k`, which no image axis runs along."
-        if self.axes_in([k]): raise _Unaccounted
-        return replace(self, dims=(*self.dims[:k], _tidy([(None, size)]), *self.dims[k + 1:]))
+        if self.axes_in([k]):
+            raise _Unaccounted
+        return replace(self, dims=(*self.dims[:k], _tidy([(None, size)]), *self.dims[k + 1 :]))
 
     def seeing_all(self, which, keep=True) -> "Layout":
         "After something that mixes all cells along dimensions `which`, and `keep`s them or leaves one."
         gone = self.axes_in(which)
-        return replace(self, axes=tuple(axis.whole(len(axis.first) if keep else 1) if i in gone else axis for i, axis in enumerate(self.axes or ())))
+        return replace(
+            self,
+            axes=tuple(
+                axis.whole(len(axis.first) if keep else 1) if i in gone else axis
+                for i, axis in enumerate(self.axes or ())
+            ),
+        )
+
 
 UNKNOWN = Layout((), None)
 
 # %% ../../nbs/02_tracing.ipynb #fd02bbd1
 RULES = {}
 
+
 def _rule(*names):
     "Register a function `(tracker, layout, args, outputs)` as the rule of the operations `names`; `layout` is the first input's."
+
     def register(function):
         RULES.update(dict.fromkeys(names, function))
         return function
+
     return register
 
 # %% ../../nbs/02_tracing.ipynb #54688a13
@@ -210,6 +271,7 @@ def _arg(args, i, default=None):
     "An argument, or its default."
     return args[i] if len(args) > i else default
 
+
 def _as_map(shape) -> tuple:
     "The dimensions of a map of this shape: batch, channels, height, width."
     return tuple(_tidy([(axis, size)]) for axis, size in zip((None, None, 0, 1), shape))
@@ -218,7 +280,9 @@ def _as_map(shape) -> tuple:
 def _check_map(layout):
     "Raise `_Unaccounted` unless this is batch, channels, and then all of the two axes in their order."
     wanted = tuple(_tidy([(i, len(axis.first))]) for i, axis in enumerate(layout.axes))
-    if len(layout.dims) != 4 or layout.axes_in([0, 1]) or layout.dims[2:] != wanted: raise _Unaccounted
+    if len(layout.dims) != 4 or layout.axes_in([0, 1]) or layout.dims[2:] != wanted:
+        raise _Unaccounted
+
 
 def _slide(
     layout,
@@ -230,25 +294,37 @@ def _slide(
     "The layout after windows slide over a map."
     _check_map(layout)
     per_axis = list(zip(*geometry))
-    if layout.axes[0] is layout.axes[1] and per_axis[0] == per_axis[1] and out.shape[2] == out.shape[3]: per_axis = per_axis[:1]
-    axes = [axis.gather(make_taps(*numbers), Fraction(1, numbers[1]) if upwards else numbers[1], n)
-            for axis, numbers, n in zip(layout.axes, per_axis, out.shape[2:])]
+    if (
+        layout.axes[0] is layout.axes[1]
+        and per_axis[0] == per_axis[1]
+        and out.shape[2] == out.shape[3]
+    ):
+        per_axis = per_axis[:1]
+    axes = [
+        axis.gather(make_taps(*numbers), Fraction(1, numbers[1]) if upwards else numbers[1], n)
+        for axis, numbers, n in zip(layout.axes, per_axis, out.shape[2:])
+    ]
     return Layout(_as_map(out.shape), (axes[0], axes[-1]))
 
 # %% ../../nbs/02_tracing.ipynb #1f5e15ab
 @_rule("convolution")
 def _convolution(tracker, layout, args, outputs):
     _, weight, _, stride, padding, dilation, transposed, *_ = args
-    if weight.dim() != 4 or weight in tracker.layouts: raise _Unaccounted
+    if weight.dim() != 4 or weight in tracker.layouts:
+        raise _Unaccounted
     geometry = tuple(weight.shape[2:]), _pair(stride), _pair(padding), _pair(dilation)
     tracker.row["geometry"].append(geometry)
-    return _slide(layout, _transposed if transposed else _window, geometry, outputs[0], upwards=transposed)
+    return _slide(
+        layout, _transposed if transposed else _window, geometry, outputs[0], upwards=transposed
+    )
 
 # %% ../../nbs/02_tracing.ipynb #21740afe
 @_rule("max_pool2d_with_indices", "max_pool2d", "avg_pool2d")
 def _pool(tracker, layout, args, outputs):
     kernel = _pair(args[1])
-    dilation = 1 if len(args) > 4 and isinstance(args[4], bool) else _arg(args, 4, 1)  # avg_pool2d has ceil_mode there
+    dilation = (
+        1 if len(args) > 4 and isinstance(args[4], bool) else _arg(args, 4, 1)
+    )  # avg_pool2d has ceil_mode there
     geometry = kernel, _pair(_arg(args, 2) or kernel), _pair(_arg(args, 3, 0)), _pair(dilation)
     tracker.row["geometry"].append(geometry)
     return _slide(layout, _window, geometry, outputs[0])
@@ -258,58 +334,87 @@ def _pool(tracker, layout, args, outputs):
 def _adaptive_pool(tracker, layout, args, outputs):
     _check_map(layout)
     sizes = outputs[0].shape[2:]
-    axes = [a.whole(1) if n == 1 else a.gather(_adaptive(len(a.first), n), Fraction(len(a.first), n), n) for a, n in zip(layout.axes, sizes)]
+    axes = [
+        a.whole(1) if n == 1 else a.gather(_adaptive(len(a.first), n), Fraction(len(a.first), n), n)
+        for a, n in zip(layout.axes, sizes)
+    ]
     return Layout(_as_map(outputs[0].shape), tuple(axes))
 
 # %% ../../nbs/02_tracing.ipynb #9cd7c1f8
 @_rule("mean", "sum", "amax", "amin", "max", "min", "var", "std", "logsumexp")
 def _reduction(tracker, layout, args, outputs):
     dims = _arg(args, 1)
-    if dims is None or dims == []: dims = range(len(layout.dims))
-    which = {k % len(layout.dims) for k in (dims if isinstance(dims, (list, tuple, range)) else [dims])}
+    if dims is None or dims == []:
+        dims = range(len(layout.dims))
+    which = {
+        k % len(layout.dims) for k in (dims if isinstance(dims, (list, tuple, range)) else [dims])
+    }
     kept = outputs[0].dim() == len(layout.dims)
-    dims = tuple(() if k in which else dim for k, dim in enumerate(layout.dims) if kept or k not in which)
+    dims = tuple(
+        () if k in which else dim for k, dim in enumerate(layout.dims) if kept or k not in which
+    )
     return replace(layout.seeing_all(which, keep=False), dims=dims)
 
 # %% ../../nbs/02_tracing.ipynb #a943fde9
 @_rule("addmm", "mm", "linear")
 def _matrix_product(tracker, layout, args, outputs):
-    if sum(isinstance(a, torch.Tensor) and a in tracker.layouts for a in args) > 1 or args[1 if len(args) > 2 and args[0].dim() == 1 else 0] not in tracker.layouts:
+    if (
+        sum(isinstance(a, torch.Tensor) and a in tracker.layouts for a in args) > 1
+        or args[1 if len(args) > 2 and args[0].dim() == 1 else 0] not in tracker.layouts
+    ):
         raise _Unaccounted
-    return replace(layout.seeing_all([-1], keep=False), dims=(*layout.dims[:-1], _tidy([(None, outputs[0].shape[-1])])))
+    return replace(
+        layout.seeing_all([-1], keep=False),
+        dims=(*layout.dims[:-1], _tidy([(None, outputs[0].shape[-1])])),
+    )
 
 # %% ../../nbs/02_tracing.ipynb #de6e67d1
-@_rule("native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "_batch_norm_no_update")
+@_rule(
+    "native_batch_norm",
+    "cudnn_batch_norm",
+    "_native_batch_norm_legit",
+    "_native_batch_norm_legit_no_training",
+    "_batch_norm_no_update",
+)
 def _batch_norm(tracker, layout, args, outputs):
     from_batch = _arg(args, 5) is True
-    return layout.seeing_all([k for k in range(len(layout.dims)) if k != 1]) if from_batch else layout
+    return (
+        layout.seeing_all([k for k in range(len(layout.dims)) if k != 1]) if from_batch else layout
+    )
 
 # %% ../../nbs/02_tracing.ipynb #7901040f
 @_rule("native_layer_norm")
-def _layer_norm(tracker, layout, args, outputs): return layout.seeing_all(range(len(layout.dims) - len(args[1]), len(layout.dims)))
+def _layer_norm(tracker, layout, args, outputs):
+    return layout.seeing_all(range(len(layout.dims) - len(args[1]), len(layout.dims)))
+
 
 @_rule("native_group_norm")
-def _group_norm(tracker, layout, args, outputs): return layout.seeing_all(range(1, len(layout.dims)))
+def _group_norm(tracker, layout, args, outputs):
+    return layout.seeing_all(range(1, len(layout.dims)))
 
 # %% ../../nbs/02_tracing.ipynb #720a64a8
 @_rule("_softmax", "_log_softmax")
-def _softmax(tracker, layout, args, outputs): return layout.seeing_all([args[1]])
+def _softmax(tracker, layout, args, outputs):
+    return layout.seeing_all([args[1]])
 
 # %% ../../nbs/02_tracing.ipynb #3cc85bad
 @_rule("view", "_unsafe_view", "_reshape_alias", "unsqueeze", "squeeze", "as_strided_")
 def _view(tracker, layout, args, outputs):
     if tracker.operation == "as_strided_":
         plain = torch.empty(args[1], device="meta").stride()
-        if any(size > 1 and a != b for size, a, b in zip(args[1], args[2], plain)): raise _Unaccounted
+        if any(size > 1 and a != b for size, a, b in zip(args[1], args[2], plain)):
+            raise _Unaccounted
     return replace(layout, dims=_regroup(layout.dims, outputs[0].shape))
 
 # %% ../../nbs/02_tracing.ipynb #9281b70f
 @_rule("clone", "detach", "alias", "_to_copy", "lift_fresh")
-def _same(tracker, layout, args, outputs): return layout
+def _same(tracker, layout, args, outputs):
+    return layout
 
 # %% ../../nbs/02_tracing.ipynb #1743a993
 @_rule("permute")
-def _permute(tracker, layout, args, outputs): return replace(layout, dims=tuple(layout.dims[k] for k in args[1]))
+def _permute(tracker, layout, args, outputs):
+    return replace(layout, dims=tuple(layout.dims[k] for k in args[1]))
 
 # %% ../../nbs/02_tracing.ipynb #3b29c5de
 @_rule("transpose", "t")
@@ -321,7 +426,8 @@ def _transpose(tracker, layout, args, outputs):
 # %% ../../nbs/02_tracing.ipynb #f7244136
 @_rule("select")
 def _select(tracker, layout, args, outputs):
-    if layout.axes_in([args[1]]): raise _Unaccounted
+    if layout.axes_in([args[1]]):
+        raise _Unaccounted
     return replace(layout, dims=layout.without(args[1] % len(layout.dims)))
 
 # %% ../../nbs/02_tracing.ipynb #1c12044a
@@ -333,17 +439,21 @@ def _split(tracker, layout, args, outputs):
 # %% ../../nbs/02_tracing.ipynb #68364938
 def _along(layout, k, taps, stride, size) -> Layout:
     "The layout after taps along dimension `k`, which is one image axis."
-    if len(layout.dims[k]) != 1: raise _Unaccounted
+    if len(layout.dims[k]) != 1:
+        raise _Unaccounted
     axis = layout.dims[k][0][0]
-    axes = tuple(a.gather(taps, stride, size) if i == axis else a for i, a in enumerate(layout.axes))
-    return Layout((*layout.dims[:k], _tidy([(axis, size)]), *layout.dims[k + 1:]), axes)
+    axes = tuple(
+        a.gather(taps, stride, size) if i == axis else a for i, a in enumerate(layout.axes)
+    )
+    return Layout((*layout.dims[:k], _tidy([(axis, size)]), *layout.dims[k + 1 :]), axes)
 
 # %% ../../nbs/02_tracing.ipynb #52f2bb4d
 @_rule("slice")
 def _slice(tracker, layout, args, outputs):
     k, step = _arg(args, 1, 0) % len(layout.dims), _arg(args, 4, 1)
     size, start = outputs[0].shape[k], (_arg(args, 2) or 0)
-    if not layout.axes_in([k]): return layout.resized(k, size)
+    if not layout.axes_in([k]):
+        return layout.resized(k, size)
     start = max(0, start + args[0].shape[k]) if start < 0 else start
     return _along(layout, k, lambda cells: cells[:, None] * step + start, step, size)
 
@@ -352,17 +462,33 @@ def _slice(tracker, layout, args, outputs):
 def _padded(tracker, layout, args, outputs):
     for i, before in enumerate(args[1][::2]):
         k = len(layout.dims) - 1 - i
-        if outputs[0].shape[k] == args[0].shape[k] and not before: continue
-        if not layout.axes_in([k]): layout = layout.resized(k, outputs[0].shape[k])
-        else: layout = _along(layout, k, lambda cells, before=before: cells[:, None] - before, 1, outputs[0].shape[k])
+        if outputs[0].shape[k] == args[0].shape[k] and not before:
+            continue
+        if not layout.axes_in([k]):
+            layout = layout.resized(k, outputs[0].shape[k])
+        else:
+            layout = _along(
+                layout,
+                k,
+                lambda cells, before=before: cells[:, None] - before,
+                1,
+                outputs[0].shape[k],
+            )
     return layout
 
 # %% ../../nbs/02_tracing.ipynb #43e4b01e
 @_rule("cat")
 def _cat(tracker, layout, args, outputs):
-    parts, k = [tracker.layouts[t] for t in args[0] if t in tracker.layouts], _arg(args, 1, 0) % outputs[0].dim()
-    if any(part.without(k) != layout.without(k) or part.axes_in([k]) for part in parts): raise _Unaccounted
-    return replace(layout, axes=_union_of([part.axes for part in parts])).resized(k, outputs[0].shape[k])
+    parts, k = (
+        [tracker.layouts[t] for t in args[0] if t in tracker.layouts],
+        _arg(args, 1, 0) % outputs[0].dim(),
+    )
+    if any(part.without(k) != layout.without(k) or part.axes_in([k]) for part in parts):
+        raise _Unaccounted
+    return replace(layout, axes=_union_of([part.axes for part in parts])).resized(
+        k, outputs[0].shape[k]
+    )
+
 
 def _union_of(axes) -> tuple:
     "The union of several pairs of axes."
@@ -371,26 +497,36 @@ def _union_of(axes) -> tuple:
 # %% ../../nbs/02_tracing.ipynb #19911011
 def _tensors(tree) -> list:
     "All tensors in nested arguments or outputs."
-    if isinstance(tree, torch.Tensor): return [tree]
-    if isinstance(tree, dict): tree = tree.values()
-    elif not isinstance(tree, (tuple, list)): return []
+    if isinstance(tree, torch.Tensor):
+        return [tree]
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif not isinstance(tree, (tuple, list)):
+        return []
     return [t for branch in tree for t in _tensors(branch)]
 
 # %% ../../nbs/02_tracing.ipynb #16cf62de
 @cache
 def _is_pointwise(operation, name: str) -> bool:
     "Whether an operation works on each number by itself, also where it does so in place."
-    if torch.Tag.pointwise in operation.tags or name.rstrip("_") in ("hardtanh", "hardswish"): return True
+    if torch.Tag.pointwise in operation.tags or name.rstrip("_") in ("hardtanh", "hardswish"):
+        return True
     packet = getattr(torch.ops.aten, name.rstrip("_"), None)
-    return packet is not None and any(torch.Tag.pointwise in getattr(packet, overload).tags for overload in packet.overloads())
+    return packet is not None and any(
+        torch.Tag.pointwise in getattr(packet, overload).tags for overload in packet.overloads()
+    )
 
 # %% ../../nbs/02_tracing.ipynb #b4bce1f5
 def _count_macs(name: str, args, out) -> int:
     "Multiplications of an elementary operation, for one image."
-    if name == "convolution": return (args[0] if args[6] else out).numel() * math.prod(args[1].shape[1:])
-    if name in ("addmm", "baddbmm"): return args[1].numel() * args[2].shape[-1]
-    if name in ("mv", "dot", "addmv"): return args[name == "addmv"].numel()
-    if name in ("mm", "bmm"): return args[0].numel() * args[1].shape[-1]
+    if name == "convolution":
+        return (args[0] if args[6] else out).numel() * math.prod(args[1].shape[1:])
+    if name in ("addmm", "baddbmm"):
+        return args[1].numel() * args[2].shape[-1]
+    if name in ("mv", "dot", "addmv"):
+        return args[name == "addmv"].numel()
+    if name in ("mm", "bmm"):
+        return args[0].numel() * args[1].shape[-1]
     return args[0].numel() * args[1].shape[0] if name == "linear" else 0
 
 # %% ../../nbs/02_tracing.ipynb #65c53b3f
@@ -405,26 +541,37 @@ class _Tracker(TorchDispatchMode):
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         self.operation = operation._schema.name.split("::")[1]
-        if self.operation == "native_batch_norm" and args[0].is_meta:  # PyTorch's own way to its shape is a hundred operations long
+        if (
+            self.operation == "native_batch_norm" and args[0].is_meta
+        ):  # PyTorch's own way to its shape is a hundred operations long
             out = torch.empty_like(args[0]), args[0].new_empty(0), args[0].new_empty(0)
-        else: out = operation(*args, **(kwargs or {}))
+        else:
+            out = operation(*args, **(kwargs or {}))
         inputs, outputs = _tensors((args, kwargs)), _tensors(out)
-        if self.row is not None: self.row["macs"] += _count_macs(self.operation, args, out)
+        if self.row is not None:
+            self.row["macs"] += _count_macs(self.operation, args, out)
         tracked = [t for t in inputs if t in self.layouts]
         if tracked:
-            try: layouts = _layouts_after(self, operation, args, tracked, outputs)
-            except _Unaccounted: layouts = [UNKNOWN] * len(outputs)
-            for t, layout in zip(outputs, layouts): self.layouts[t] = layout
+            try:
+                layouts = _layouts_after(self, operation, args, tracked, outputs)
+            except _Unaccounted:
+                layouts = [UNKNOWN] * len(outputs)
+            for t, layout in zip(outputs, layouts):
+                self.layouts[t] = layout
         _mind_views(self, operation, inputs, outputs)
         return out
 
 # %% ../../nbs/02_tracing.ipynb #b20dfde2
 def _layouts_after(tracker, operation, args, tracked, outputs) -> list:
     "The layouts of an operation's outputs; `_Unaccounted` if it has no rule."
-    if any(tracker.layouts[t].axes is None for t in tracked): raise _Unaccounted
-    if tracker.operation in RULES: layouts = RULES[tracker.operation](tracker, tracker.layouts[tracked[0]], args, outputs)
-    elif _is_pointwise(operation, tracker.operation) or tracker.operation == "expand": layouts = _pointwise(tracker, tracked, outputs[0].shape)
-    else: raise _Unaccounted
+    if any(tracker.layouts[t].axes is None for t in tracked):
+        raise _Unaccounted
+    if tracker.operation in RULES:
+        layouts = RULES[tracker.operation](tracker, tracker.layouts[tracked[0]], args, outputs)
+    elif _is_pointwise(operation, tracker.operation) or tracker.operation == "expand":
+        layouts = _pointwise(tracker, tracked, outputs[0].shape)
+    else:
+        raise _Unaccounted
     return layouts if isinstance(layouts, list) else [layouts] + [UNKNOWN] * (len(outputs) - 1)
 
 # %% ../../nbs/02_tracing.ipynb #75925e5f
@@ -433,31 +580,41 @@ def _pointwise(tracker, tracked, shape) -> Layout:
     dims = []
     for k in range(-len(shape), 0):
         options = {tracker.layouts[t].dims[k] for t in tracked if t.dim() >= -k} - {()}
-        if len(options) > 1: raise _Unaccounted
+        if len(options) > 1:
+            raise _Unaccounted
         dims.append(options.pop() if options else _tidy([(None, shape[k])]))
     axes = [axis for dim in dims for axis, _ in dim if axis is not None]
-    if len(axes) > len(set(axes)): raise _Unaccounted
+    if len(axes) > len(set(axes)):
+        raise _Unaccounted
     return Layout(tuple(dims), _union_of([tracker.layouts[t].axes for t in tracked]))
 
 # %% ../../nbs/02_tracing.ipynb #f2b451cd
 def _mind_views(tracker, operation, inputs, outputs):
     "Remember what is a view of what, and mark what shares memory with what is written into as not known."
-    if any(r.alias_info is not None and not r.alias_info.is_write for r in operation._schema.returns):
-        for out in outputs: tracker.bases[out] = inputs[0]
-    if not operation._schema.is_mutable or not any(t in tracker.layouts for t in inputs[1:]): return
+    if any(
+        r.alias_info is not None and not r.alias_info.is_write for r in operation._schema.returns
+    ):
+        for out in outputs:
+            tracker.bases[out] = inputs[0]
+    if not operation._schema.is_mutable or not any(t in tracker.layouts for t in inputs[1:]):
+        return
     root = _root(tracker, inputs[0])
     for t in [root, *tracker.bases]:
-        if t is not inputs[0] and _root(tracker, t) is root: tracker.layouts[t] = UNKNOWN
+        if t is not inputs[0] and _root(tracker, t) is root:
+            tracker.layouts[t] = UNKNOWN
+
 
 def _root(tracker, t):
     "The tensor that `t` is a view of, if it is one."
-    while t in tracker.bases: t = tracker.bases[t]
+    while t in tracker.bases:
+        t = tracker.bases[t]
     return t
 
 # %% ../../nbs/02_tracing.ipynb #c37ac174
 def _join(*parts) -> str:
     "Names with dots between them."
     return ".".join(part for part in parts if part)
+
 
 class _Trace(TorchFunctionMode):
     "Makes a row of each call of a leaf module, and of each function outside of them that matters."
@@ -468,24 +625,39 @@ class _Trace(TorchFunctionMode):
         self.n_calls, self.outer_error, self.failed = 0, sys.exc_info()[1], {}
         self.names = {module: name for name, module in model.named_modules()}
 
-    def __torch_function__(self, function, types, args=(), kwargs=None): return _call_function(self, function, args, kwargs or {})
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return _call_function(self, function, args, kwargs or {})
 
     def new_parameters(self, module) -> list:
         "Names and parameters that a module owns and that no row has counted yet."
-        new = [(name, p) for name, p in module.named_parameters(recurse=False) if id(p) not in self.counted]
+        new = [
+            (name, p)
+            for name, p in module.named_parameters(recurse=False)
+            if id(p) not in self.counted
+        ]
         self.counted |= {id(p) for _, p in new}
         return new
 
     def open_row(self, layer, kind, inputs, params=0):
         "Begin a row; its multiplications and geometry are filled in by the tracker."
         tensors = sorted(_tensors(inputs), key=lambda t: t not in self.tracker.layouts)
-        self.tracker.row = {"layer": layer, "kind": kind, "in_shape": tuple(tensors[0].shape[1:]) if tensors else None, "out_shape": None,
-                            "params": params, "macs": 0, "geometry": [], "layout": None, "calls": [(self.names[m], n) for m, _, n in self.path[1:]]}
+        self.tracker.row = {
+            "layer": layer,
+            "kind": kind,
+            "in_shape": tuple(tensors[0].shape[1:]) if tensors else None,
+            "out_shape": None,
+            "params": params,
+            "macs": 0,
+            "geometry": [],
+            "layout": None,
+            "calls": [(self.names[m], n) for m, _, n in self.path[1:]],
+        }
 
     def close_row(self, outputs) -> dict:
         "End the row and give it."
         row, self.tracker.row = self.tracker.row, None
-        for out in _tensors(outputs)[:1]: row |= {"out_shape": tuple(out.shape[1:]), "layout": self.tracker.layouts.get(out)}
+        for out in _tensors(outputs)[:1]:
+            row |= {"out_shape": tuple(out.shape[1:]), "layout": self.tracker.layouts.get(out)}
         return row
 
 # %% ../../nbs/02_tracing.ipynb #02d25a6d
@@ -493,9 +665,15 @@ def _enter(watch, module, args, kwargs):
     "Before a module is called: begin a row if it is a leaf."
     watch.n_calls += 1
     watch.path.append((module, _tensors((args, kwargs)), watch.n_calls))
-    if watch.tracker.row is not None: return
+    if watch.tracker.row is not None:
+        return
     if not module._modules:
-        watch.open_row(watch.names[module], type(module).__name__, (args, kwargs), sum(p.numel() for _, p in watch.new_parameters(module)))
+        watch.open_row(
+            watch.names[module],
+            type(module).__name__,
+            (args, kwargs),
+            sum(p.numel() for _, p in watch.new_parameters(module)),
+        )
         watch.tracker.row["leaf"] = module
         return
     for name, p in watch.new_parameters(module):
@@ -506,28 +684,49 @@ def _enter(watch, module, args, kwargs):
 def _leave(watch, module, args, kwargs, out):
     "After a module was called, or failed: end its row."
     entry, error = watch.path.pop(), sys.exc_info()[1]
-    if error is not watch.outer_error: watch.failed.setdefault(id(error), (*entry, error))
-    if watch.tracker.row is not None and watch.tracker.row.get("leaf") is module: watch.rows.append(watch.close_row(out))
+    if error is not watch.outer_error:
+        watch.failed.setdefault(id(error), (*entry, error))
+    if watch.tracker.row is not None and watch.tracker.row.get("leaf") is module:
+        watch.rows.append(watch.close_row(out))
 
 # %% ../../nbs/02_tracing.ipynb #f30015ae
 def _call_function(watch, function, args, kwargs):
     "A function called outside of leaf modules: a row if it matters."
-    if watch.tracker.row is not None: return function(*args, **kwargs)
-    before = [(t.shape, watch.tracker.layouts[t]) for t in _tensors((args, kwargs)) if t in watch.tracker.layouts]
+    if watch.tracker.row is not None:
+        return function(*args, **kwargs)
+    before = [
+        (t.shape, watch.tracker.layouts[t])
+        for t in _tensors((args, kwargs))
+        if t in watch.tracker.layouts
+    ]
     name = getattr(function, "__name__", str(function)).strip("_")
-    watch.open_row(_join(watch.names[watch.path[-1][0]] if watch.path else "", name), name, (args, kwargs))
-    try: out = function(*args, **kwargs)
+    watch.open_row(
+        _join(watch.names[watch.path[-1][0]] if watch.path else "", name), name, (args, kwargs)
+    )
+    try:
+        out = function(*args, **kwargs)
     except Exception:
         watch.tracker.row = None
         raise
     row, tracked = watch.close_row(out), [t for t in _tensors(out) if t in watch.tracker.layouts]
-    if tracked and before and (row["macs"] or len(before) > 1 or tracked[0].shape != before[0][0] or _sees_more(row["layout"], before[0][1])): watch.rows.append(row)
+    if (
+        tracked
+        and before
+        and (
+            row["macs"]
+            or len(before) > 1
+            or tracked[0].shape != before[0][0]
+            or _sees_more(row["layout"], before[0][1])
+        )
+    ):
+        watch.rows.append(row)
     return out
 
 # %% ../../nbs/02_tracing.ipynb #2ba77c4e
 def _sees_more(after, before) -> bool:
     "Whether a layout's axes are others than before."
-    if after is None or after.axes is None or before.axes is None: return (after is None or after.axes is None) != (before.axes is None)
+    if after is None or after.axes is None or before.axes is None:
+        return (after is None or after.axes is None) != (before.axes is None)
     return any(a is not b for a, b in zip(after.axes, before.axes))
 
 # %% ../../nbs/02_tracing.ipynb #1a35ca64
@@ -535,20 +734,49 @@ def duplicate(model: nn.Module, device: str) -> nn.Module:
     "A copy in evaluation mode; on the meta device its tensors have shapes only."
     memo = {}
     for t in (*model.parameters(), *model.buffers()):
-        data = torch.empty_like(t, device="meta") if device == "meta" else t.detach().to("cpu", copy=True)
-        memo.setdefault(id(t), nn.Parameter(data, requires_grad=t.requires_grad) if isinstance(t, nn.Parameter) else data)
-    for t in (t for module in model.modules() for t in vars(module).values() if isinstance(t, torch.Tensor) and not t.is_leaf):
-        memo.setdefault(id(t), torch.empty_like(t, device="meta") if device == "meta" else t.detach().to("cpu", copy=True))
-    try: twin = copy.deepcopy(model, memo).eval()
-    except (TypeError, RuntimeError) as error: raise ValueError(f"the network cannot be copied: {error}") from error
-    for module in twin.modules(): _unhook(module)
+        data = (
+            torch.empty_like(t, device="meta")
+            if device == "meta"
+            else t.detach().to("cpu", copy=True)
+        )
+        memo.setdefault(
+            id(t),
+            nn.Parameter(data, requires_grad=t.requires_grad)
+            if isinstance(t, nn.Parameter)
+            else data,
+        )
+    for t in (
+        t
+        for module in model.modules()
+        for t in vars(module).values()
+        if isinstance(t, torch.Tensor) and not t.is_leaf
+    ):
+        memo.setdefault(
+            id(t),
+            torch.empty_like(t, device="meta")
+            if device == "meta"
+            else t.detach().to("cpu", copy=True),
+        )
+    try:
+        twin = copy.deepcopy(model, memo).eval()
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(f"the network cannot be copied: {error}") from error
+    for module in twin.modules():
+        _unhook(module)
     return twin
+
 
 def _unhook(module):
     "Take the user's hooks off a copy; those by which PyTorch computes weights stay."
-    for hooks in (module._forward_hooks, module._forward_hooks_with_kwargs, module._forward_hooks_always_called): hooks.clear()
+    for hooks in (
+        module._forward_hooks,
+        module._forward_hooks_with_kwargs,
+        module._forward_hooks_always_called,
+    ):
+        hooks.clear()
     for key, hook in list(module._forward_pre_hooks.items()):
-        if type(hook).__module__.startswith("torch.nn.utils"): continue
+        if type(hook).__module__.startswith("torch.nn.utils"):
+            continue
         del module._forward_pre_hooks[key]
         module._forward_pre_hooks_with_kwargs.pop(key, None)
 
@@ -557,7 +785,8 @@ def _unhook(module):
 def same_chance() -> Iterator[None]:
     "Inside the block chance may be used; afterwards torch, NumPy and Python go on as if it had not been."
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    try: yield
+    try:
+        yield
     finally:
         torch.set_rng_state(states[0])
         np.random.set_state(states[1])
@@ -570,29 +799,42 @@ def trace(
     device: str,  # "meta" for shapes only, or "cpu"
 ) -> list[dict]:
     "A row for each call: layer, kind, shapes, params, macs, geometry and layout. `ValueError` names the layer that stopped."
-    with torch.inference_mode(False), torch.no_grad(), same_chance(): return _trace(duplicate(model, device), sizes, device)
+    with torch.inference_mode(False), torch.no_grad(), same_chance():
+        return _trace(duplicate(model, device), sizes, device)
+
 
 def _trace(model, sizes, device) -> list[dict]:
     "The rows of a copy that may be changed."
-    watch, dtype = _Trace(model), next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    watch, dtype = (
+        _Trace(model),
+        next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32),
+    )
     inputs = [torch.zeros(1, *size, device=device, dtype=dtype) for size in sizes]
     watch.tracker.layouts[inputs[0]] = _image_layout(sizes[0])
     for module in model.modules():
         module.register_forward_pre_hook(partial(_enter, watch), with_kwargs=True)
         module.register_forward_hook(partial(_leave, watch), with_kwargs=True, always_call=True)
     try:
-        with watch, watch.tracker: model(*inputs)
-    except Exception as error: raise _blame(watch, error) from error
+        with watch, watch.tracker:
+            model(*inputs)
+    except Exception as error:
+        raise _blame(watch, error) from error
     for module in model.modules():
         if new := watch.new_parameters(module):
-            watch.open_row(watch.names[module], f"{type(module).__name__} (not called)", (), sum(p.numel() for _, p in new))
+            watch.open_row(
+                watch.names[module],
+                f"{type(module).__name__} (not called)",
+                (),
+                sum(p.numel() for _, p in new),
+            )
             watch.rows.append(watch.close_row(()))
     return watch.rows
 
 # %% ../../nbs/02_tracing.ipynb #ee960f7d
 def _image_layout(size) -> Layout:
     "The layout of an input `(channels, height, width)`; any other is no image and has no fields."
-    if len(size) != 3: return UNKNOWN
+    if len(size) != 3:
+        return UNKNOWN
     axes = [Axis(Field(), np.arange(n), np.arange(n)) for n in size[1:]]
     return Layout(_as_map((1, *size)), (axes[0], axes[0] if size[1] == size[2] else axes[1]))
 
@@ -600,23 +842,48 @@ def _image_layout(size) -> Layout:
 def _blame(watch, error) -> ValueError:
     "An error that names the layer in which a forward pass stopped, and what that layer got."
     module, tensors, *_ = watch.failed.get(id(error), (None, []))
-    where = f"layer {watch.names[module]!r} ({type(module).__name__})" if watch.names.get(module) else "the network"
+    where = (
+        f"layer {watch.names[module]!r} ({type(module).__name__})"
+        if watch.names.get(module)
+        else "the network"
+    )
     got = ", ".join(str(tuple(t.shape[1:])) for t in tensors) or "nothing"
-    return ValueError(f"{where} cannot take an input of shape {got}: {(str(error) or type(error).__name__).splitlines()[0]}")
+    return ValueError(
+        f"{where} cannot take an input of shape {got}: {(str(error) or type(error).__name__).splitlines()[0]}"
+    )
 
 # %% ../../nbs/02_tracing.ipynb #847a5df4
 def input_sizes(model: nn.Module, input_size: tuple) -> tuple:
     "A tuple of input sizes; `TypeError` if they are not what the network's forward takes, or if it is no network to follow."
-    if not isinstance(model, nn.Module): raise TypeError(f"layer_table takes a torch.nn.Module, not {type(model).__name__}")
-    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()): raise TypeError("a scripted network cannot be followed; give the module it was made from")
-    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()): raise TypeError("a lazy layer has no parameters yet; call the network once first")
-    sizes = input_size if isinstance(input_size, (tuple, list)) and input_size and isinstance(input_size[0], (tuple, list)) else (input_size,)
-    if not all(isinstance(size, (tuple, list)) and size and all(isinstance(n, Integral) and int(n) > 0 for n in size) for size in sizes):
-        raise ValueError(f"a size is a tuple of whole numbers above 0 like (1, 28, 28), not {input_size!r}")
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"layer_table takes a torch.nn.Module, not {type(model).__name__}")
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise TypeError("a scripted network cannot be followed; give the module it was made from")
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
+        raise TypeError("a lazy layer has no parameters yet; call the network once first")
+    sizes = (
+        input_size
+        if isinstance(input_size, (tuple, list))
+        and input_size
+        and isinstance(input_size[0], (tuple, list))
+        else (input_size,)
+    )
+    if not all(
+        isinstance(size, (tuple, list))
+        and size
+        and all(isinstance(n, Integral) and int(n) > 0 for n in size)
+        for size in sizes
+    ):
+        raise ValueError(
+            f"a size is a tuple of whole numbers above 0 like (1, 28, 28), not {input_size!r}"
+        )
     sizes = tuple(tuple(map(int, size)) for size in sizes)
     signature = inspect.signature(model.forward)
-    try: signature.bind(*sizes)
+    try:
+        signature.bind(*sizes)
     except TypeError as error:
-        raise TypeError(f"{type(model).__name__}.forward{signature} does not take {len(sizes)} tensor{'s' * (len(sizes) > 1)} ({error}); "
-                        "give a tuple of sizes, one for each input, or wrap a network that needs more than tensors in a module that does not") from None
+        raise TypeError(
+            f"{type(model).__name__}.forward{signature} does not take {len(sizes)} tensor{'s' * (len(sizes) > 1)} ({error}); "
+            "give a tuple of sizes, one for each input, or wrap a network that needs more than tensors in a module that does not"
+        ) from None
     return sizes

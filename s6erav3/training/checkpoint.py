@@ -21,30 +21,49 @@ class Progress:
     "All that changes from epoch to epoch in a run on `device`."
 
     def __init__(self, model, optimizer, scheduler, average, generator):
-        self.model, self.optimizer, self.scheduler, self.average, self.generator = model, optimizer, scheduler, average, generator
+        self.model, self.optimizer, self.scheduler, self.average, self.generator = (
+            model,
+            optimizer,
+            scheduler,
+            average,
+            generator,
+        )
         self.history = []  # a row an epoch
 
     def state_dict(self) -> dict:
         "The state after the epochs in `history`: tensors, numbers and text only."
         on_gpu = self.generator.device.type == "cuda"
-        return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "scheduler": self.scheduler.state_dict(),
-                "average": {"kept": self.average.kept, "n": self.average.n} if self.average else None, "generator": self.generator.get_state(),
-                "random": torch.get_rng_state(), "cuda_random": torch.cuda.get_rng_state(self.generator.device) if on_gpu else None, "history": self.history}
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "average": {"kept": self.average.kept, "n": self.average.n} if self.average else None,
+            "generator": self.generator.get_state(),
+            "random": torch.get_rng_state(),
+            "cuda_random": torch.cuda.get_rng_state(self.generator.device) if on_gpu else None,
+            "history": self.history,
+        }
 
     def load_state_dict(self, state: dict):
         "Go back to `state`, in place: what holds the same tensors, as a compiled network does, sees it too. `ValueError` if it is not of such a run."
-        try: self._go_back(state)
+        try:
+            self._go_back(state)
         except (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"the state to go on from is damaged or of another run ({type(error).__name__}); leave --resume out to start from the beginning") from error
+            raise ValueError(
+                f"the state to go on from is damaged or of another run ({type(error).__name__}); leave --resume out to start from the beginning"
+            ) from error
 
     def _go_back(self, state: dict):
-        for part in ("model", "optimizer", "scheduler"): getattr(self, part).load_state_dict(state[part])
+        for part in ("model", "optimizer", "scheduler"):
+            getattr(self, part).load_state_dict(state[part])
         if self.average:
-            for kept, was in zip(self.average.kept, state["average"]["kept"], strict=True): kept.copy_(was)
+            for kept, was in zip(self.average.kept, state["average"]["kept"], strict=True):
+                kept.copy_(was)
             self.average.n = state["average"]["n"]
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["random"])
-        if state["cuda_random"] is not None: torch.cuda.set_rng_state(state["cuda_random"], self.generator.device)
+        if state["cuda_random"] is not None:
+            torch.cuda.set_rng_state(state["cuda_random"], self.generator.device)
         self.history = [{"epoch": epoch, **row} for epoch, row in enumerate(state["history"], 1)]
 
 # %% ../../nbs/03_checkpoint.ipynb #faf88645
@@ -54,57 +73,83 @@ def write_checkpoint(state: dict, path: str | Path) -> Path:
     layout = json.dumps(_taken_apart(state, tensors)).encode()
     tensors["layout"] = torch.frombuffer(bytearray(layout), dtype=torch.uint8)
     torch.save(tensors, buffer := io.BytesIO())  # PyTorch's own words for a full disk are dark
-    with written_whole(path) as part: part.write_bytes(buffer.getvalue())
+    with written_whole(path) as part:
+        part.write_bytes(buffer.getvalue())
     return Path(path)
+
 
 def _taken_apart(value, tensors: dict):
     "What JSON can hold of nested dicts, lists and tuples; the tensors in them go into `tensors`."
     if isinstance(value, torch.Tensor):
         tensors[f"tensor{len(tensors)}"] = value
         return {"tensor": len(tensors) - 1}
-    if isinstance(value, dict): return {"dict": [[key, _taken_apart(part, tensors)] for key, part in value.items()]}
-    if isinstance(value, (list, tuple)): return {type(value).__name__: [_taken_apart(part, tensors) for part in value]}
+    if isinstance(value, dict):
+        return {"dict": [[key, _taken_apart(part, tensors)] for key, part in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return {type(value).__name__: [_taken_apart(part, tensors) for part in value]}
     return value
 
 # %% ../../nbs/03_checkpoint.ipynb #1d357b68
 LARGEST = 100_000_000  # bytes; a checkpoint of the widest teacher has about 1 MB
 LARGEST_LAYOUT = 10_000_000  # bytes; an epoch takes about 300
 
+
 def _state_in(path: Path) -> dict:
     "The state in a checkpoint; `Refused` if there is more in it than numbers and text, or more than one could have written."
-    if not path.is_file(): raise Refused("it is no file")  # a pipe would keep one waiting
-    with open(path, "rb") as file: content = file.read(LARGEST + 1)
-    if len(content) > LARGEST: raise Refused(f"it has more than {LARGEST:,} bytes")
+    if not path.is_file():
+        raise Refused("it is no file")  # a pipe would keep one waiting
+    with open(path, "rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise Refused(f"it has more than {LARGEST:,} bytes")
     tensors = load_plain(content)
-    if sum(t.nbytes for t in tensors.values()) > LARGEST: raise Refused("it claims more numbers than it holds")
-    if tensors["layout"].nbytes > LARGEST_LAYOUT: raise Refused(f"its layout has more than {LARGEST_LAYOUT:,} bytes")
+    if sum(t.nbytes for t in tensors.values()) > LARGEST:
+        raise Refused("it claims more numbers than it holds")
+    if tensors["layout"].nbytes > LARGEST_LAYOUT:
+        raise Refused(f"its layout has more than {LARGEST_LAYOUT:,} bytes")
     return _put_together(json.loads(tensors["layout"].numpy().tobytes()), tensors)
+
 
 def _put_together(value, tensors: dict):
     "What was taken apart."
-    if not isinstance(value, dict): return value
+    if not isinstance(value, dict):
+        return value
     [(kind, parts)] = value.items()
-    if kind == "tensor": return tensors[f"tensor{parts}"]
-    if kind == "dict": return {key: _put_together(part, tensors) for key, part in parts}
+    if kind == "tensor":
+        return tensors[f"tensor{parts}"]
+    if kind == "dict":
+        return {key: _put_together(part, tensors) for key, part in parts}
     return {"list": list, "tuple": tuple}[kind](_put_together(part, tensors) for part in parts)
 
 # %% ../../nbs/03_checkpoint.ipynb #a4033e1c
 def difference(found: dict, wanted: dict) -> str:
     "The first thing in which a run that was found is not as wanted, with both values; an empty text if there is none."
-    return next((f"{key} is {repr(found.get(key))[:200]} there and {value!r} here" for key, value in wanted.items() if found.get(key) != value), "")
+    return next(
+        (
+            f"{key} is {repr(found.get(key))[:200]} there and {value!r} here"
+            for key, value in wanted.items()
+            if found.get(key) != value
+        ),
+        "",
+    )
+
 
 def read_checkpoint(path: str | Path, run: dict) -> dict | None:
     "The state in a checkpoint of the same run, None where there is no file. `ValueError` names what differs from `run`, or says that the file is damaged. No code in it is run."
     path = Path(path)
-    if not path.exists(): return None
+    if not path.exists():
+        return None
     advice = "give the options of that run, or leave --resume out to start from the beginning"
     try:
         state = _state_in(path)
         differing = difference(state["run"], run)
     except Exception as error:  # PyTorch fails in many ways on a damaged file
         reason = str(error) if isinstance(error, Refused) else "it is damaged or of another format"
-        raise ValueError(f"{path} is not a checkpoint that is safe to open: {reason}; {advice}") from error
-    if differing: raise ValueError(f"{path} is of another run: {differing}; {advice}")
+        raise ValueError(
+            f"{path} is not a checkpoint that is safe to open: {reason}; {advice}"
+        ) from error
+    if differing:
+        raise ValueError(f"{path} is of another run: {differing}; {advice}")
     return state
 
 # %% ../../nbs/03_checkpoint.ipynb #5f35f699
@@ -113,7 +158,10 @@ class Stages:
 
     def __init__(self, path, resume: bool, run: dict):
         self.path, self.start = path, time.perf_counter()
-        self.state = (read_checkpoint(path, run) if path and resume else None) or {"run": run, "seconds": 0.0}
+        self.state = (read_checkpoint(path, run) if path and resume else None) or {
+            "run": run,
+            "seconds": 0.0,
+        }
         self.before = self.state["seconds"]
 
     def seconds(self) -> float:
@@ -122,8 +170,11 @@ class Stages:
 
     def of(self, stage: str) -> dict:
         "What `fit` needs for a stage: where to go on, and what keeps its state."
-        if self.path is None: return {}
+        if self.path is None:
+            return {}
+
         def keep(state):
             self.state = {**self.state, stage: state, "seconds": self.seconds()}
             write_checkpoint(self.state, self.path)
+
         return {"checkpoint": keep, "resume": self.state.get(stage)}

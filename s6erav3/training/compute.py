@@ -26,9 +26,12 @@ from torch import nn
 from .teacher import distillation_loss
 
 # %% ../../nbs/03_compute.ipynb #55b64563
-def _channel_sum(t): return t.sum((2, 3)).sum(0)  # of each image, then of all
+def _channel_sum(t):
+    return t.sum((2, 3)).sum(0)  # of each image, then of all
 
-def _across(v): return v.view(1, -1, 1, 1)  # a number a channel, against `(n, channels, height, width)`
+
+def _across(v):
+    return v.view(1, -1, 1, 1)  # a number a channel, against `(n, channels, height, width)`
 
 # %% ../../nbs/03_compute.ipynb #e6b85ceb
 class _BatchNormFunction(torch.autograd.Function):
@@ -44,7 +47,11 @@ class _BatchNormFunction(torch.autograd.Function):
         ctx.save_for_backward(x, mean, inverse, weight)
         ctx.mark_non_differentiable(mean, variance)
         scale = weight * inverse
-        return (x.float() * _across(scale) + _across(bias - mean * scale)).to(x.dtype), mean, variance
+        return (
+            (x.float() * _across(scale) + _across(bias - mean * scale)).to(x.dtype),
+            mean,
+            variance,
+        )
 
     @staticmethod
     def backward(ctx, grad, *_):
@@ -63,11 +70,20 @@ class _BatchNorm(nn.Module):
 
     def __init__(self, layer):
         super().__init__()
-        self.weight, self.bias, self.eps, self.momentum = layer.weight, layer.bias, layer.eps, layer.momentum
-        for name, buffer in layer.named_buffers(): self.register_buffer(name, buffer)
+        self.weight, self.bias, self.eps, self.momentum = (
+            layer.weight,
+            layer.bias,
+            layer.eps,
+            layer.momentum,
+        )
+        for name, buffer in layer.named_buffers():
+            self.register_buffer(name, buffer)
 
     def forward(self, x):
-        if not self.training: return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        if not self.training:
+            return F.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
         y, mean, variance = _BatchNormFunction.apply(x, self.weight, self.bias, self.eps)
         with torch.no_grad():
             m = x.numel() / x.shape[1]
@@ -85,7 +101,7 @@ class _MaxPoolFunction(torch.autograd.Function):
         y = x[:, :, ::k, ::k]
         winner = torch.zeros_like(y)  # the place in the window, as a float, which vectorises
         for place in range(1, k * k):
-            view = x[:, :, place // k::k, place % k::k]
+            view = x[:, :, place // k :: k, place % k :: k]
             winner = torch.where(view > y, float(place), winner)
             y = torch.maximum(y, view)
         y, winner = torch.cat([y, winner]).split(len(x))
@@ -96,7 +112,10 @@ class _MaxPoolFunction(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         (winner,), k, (n, channels, height, width) = ctx.saved_tensors, ctx.k, grad.shape
-        def each_window(t): return t.reshape(n, channels, height, 1, width, 1)
+
+        def each_window(t):
+            return t.reshape(n, channels, height, 1, width, 1)
+
         places = torch.arange(k * k, dtype=grad.dtype, device=grad.device).view(k, 1, k)
         spread = torch.where(each_window(winner) == places, each_window(grad), 0)
         return spread.reshape(n, channels, k * height, k * width), None
@@ -110,7 +129,8 @@ class _MaxPool(nn.Module):
         self.k = layer.kernel_size
 
     def forward(self, x):
-        if any(size % self.k for size in x.shape[2:]): return F.max_pool2d(x, self.k)
+        if any(size % self.k for size in x.shape[2:]):
+            return F.max_pool2d(x, self.k)
         return _MaxPoolFunction.apply(x, self.k)
 
 # %% ../../nbs/03_compute.ipynb #cc040d8f
@@ -123,25 +143,52 @@ class _InFloat32(nn.Module):
 
     def forward(self, x):
         device = x.device.type
-        with torch.autocast(device, enabled=False): y = self.layer(x.float())
-        return y.to(torch.get_autocast_dtype(device)) if x.ndim == 4 and torch.is_autocast_enabled(device) else y
+        with torch.autocast(device, enabled=False):
+            y = self.layer(x.float())
+        return (
+            y.to(torch.get_autocast_dtype(device))
+            if x.ndim == 4 and torch.is_autocast_enabled(device)
+            else y
+        )
 
 # %% ../../nbs/03_compute.ipynb #6db695ef
 def _stand_in(layer):
     "What takes a layer's place in the twin, or None where it can stay."
-    if type(layer) is nn.Conv2d and layer.in_channels == 1: return _InFloat32(layer)
-    if type(layer) is nn.BatchNorm2d and layer.affine and layer.track_running_stats and layer.momentum is not None: return _BatchNorm(layer)
-    beside = type(layer) is nn.MaxPool2d and isinstance(layer.kernel_size, int) and layer.stride == layer.kernel_size
-    if beside and not (layer.padding or layer.ceil_mode or layer.return_indices) and layer.dilation == 1: return _MaxPool(layer)
+    if type(layer) is nn.Conv2d and layer.in_channels == 1:
+        return _InFloat32(layer)
+    if (
+        type(layer) is nn.BatchNorm2d
+        and layer.affine
+        and layer.track_running_stats
+        and layer.momentum is not None
+    ):
+        return _BatchNorm(layer)
+    beside = (
+        type(layer) is nn.MaxPool2d
+        and isinstance(layer.kernel_size, int)
+        and layer.stride == layer.kernel_size
+    )
+    if (
+        beside
+        and not (layer.padding or layer.ceil_mode or layer.return_indices)
+        and layer.dilation == 1
+    ):
+        return _MaxPool(layer)
+
 
 def twin(
     module: nn.Module,
     stand_in=_stand_in,  # from a layer to what takes its place, or None; by default, what compilers for processors like
 ) -> nn.Module:
     "A module with the parameters and buffers of `module`, but other layers in place of some."
-    if (other := stand_in(module)) is not None: return other.train(module.training)
+    if (other := stand_in(module)) is not None:
+        return other.train(module.training)
     copy = module.__new__(type(module))
-    copy.__dict__ = module.__dict__ | {"_modules": {name: child and twin(child, stand_in) for name, child in module._modules.items()}}
+    copy.__dict__ = module.__dict__ | {
+        "_modules": {
+            name: child and twin(child, stand_in) for name, child in module._modules.items()
+        }
+    }
     return copy
 
 # %% ../../nbs/03_compute.ipynb #d5103255
@@ -149,9 +196,11 @@ def n_processes() -> int:
     "How many processes train together."
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
+
 def rank() -> int:
     "This process's number; 0 prints and writes."
     return dist.get_rank() if n_processes() > 1 else 0
+
 
 @contextmanager
 def processes(device: str) -> Iterator[str]:
@@ -160,50 +209,69 @@ def processes(device: str) -> Iterator[str]:
         yield device
         return
     on_gpu = torch.device(device).type == "cuda"
-    if on_gpu: torch.cuda.set_device(device := f"cuda:{os.environ['LOCAL_RANK']}")
+    if on_gpu:
+        torch.cuda.set_device(device := f"cuda:{os.environ['LOCAL_RANK']}")
     dist.init_process_group("nccl" if on_gpu else "gloo", timeout=timedelta(minutes=5))
-    with redirect_stdout(sys.stdout if rank() == 0 else io.StringIO()): yield device
+    with redirect_stdout(sys.stdout if rank() == 0 else io.StringIO()):
+        yield device
     dist.destroy_process_group()
+
 
 def of_rank_0(thing: Any) -> Any:
     "What rank 0 has for `thing`, in all processes."
-    if n_processes() == 1: return thing
+    if n_processes() == 1:
+        return thing
     box = [thing]
     dist.broadcast_object_list(box, src=0)
     return box[0]
 
+
 def rank_0_first(call: Callable) -> Any:
     "What `call` returns, called by rank 0 before the others, who may rely on what it left behind."
-    if rank() > 0: dist.barrier()
+    if rank() > 0:
+        dist.barrier()
     result = call()
-    if rank() == 0 and n_processes() > 1: dist.barrier()
+    if rank() == 0 and n_processes() > 1:
+        dist.barrier()
     return result
 
 # %% ../../nbs/03_compute.ipynb #8899d39f
-def deal(batch: torch.Tensor, of: int | None = None, number: int | None = None) -> tuple[torch.Tensor, float]:
+def deal(
+    batch: torch.Tensor, of: int | None = None, number: int | None = None
+) -> tuple[torch.Tensor, float]:
     "This process's part of the indices in `batch`, and the weight of its mean loss, 1 if the cards come out even."
     of, number = of or n_processes(), rank() if number is None else number
     mine = batch[number::of]
     return (mine, len(mine) * of / len(batch)) if len(mine) else (batch[:1], 0.0)
 
+
 def share(network: nn.Module) -> nn.Module:
     "`network` with its gradients averaged over the processes, where there are several."
-    if n_processes() == 1: return network
+    if n_processes() == 1:
+        return network
     return nn.parallel.DistributedDataParallel(network, forward_sync_buffers=False)
 
 # %% ../../nbs/03_compute.ipynb #06ed5bbd
-CHOICES = {"compile": ("auto", "on", "off"), "precision": ("auto", "float32", "bfloat16"), "memory_format": ("auto", "contiguous", "channels_last")}
+CHOICES = {
+    "compile": ("auto", "on", "off"),
+    "precision": ("auto", "float32", "bfloat16"),
+    "memory_format": ("auto", "contiguous", "channels_last"),
+}
+
 
 @dataclass(frozen=True)
 class Compute:
     "How a run is computed. `ValueError` for what is not among the `CHOICES`."
+
     compile: str = "auto"
     precision: str = "auto"
     memory_format: str = "auto"
 
     def __post_init__(self):
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices: raise ValueError(f"{name} can be {', '.join(choices)}, not {getattr(self, name)!r}")
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} can be {', '.join(choices)}, not {getattr(self, name)!r}")
+
 
 PLAIN = Compute("off", "float32", "contiguous")
 
@@ -211,49 +279,81 @@ PLAIN = Compute("off", "float32", "contiguous")
 @contextmanager
 def _leaving_no_trace(model):
     "Inside the block the model may be trained; afterwards its state, its gradients and the random numbers are as before."
-    kept, grads = {name: t.clone() for name, t in model.state_dict().items()}, [p.grad for p in model.parameters()]
-    for p in model.parameters(): p.grad = None  # not to be added to
+    kept, grads = (
+        {name: t.clone() for name, t in model.state_dict().items()},
+        [p.grad for p in model.parameters()],
+    )
+    for p in model.parameters():
+        p.grad = None  # not to be added to
     try:
-        with torch.random.fork_rng(): yield
+        with torch.random.fork_rng():
+            yield
     finally:
         with torch.no_grad():
-            for name, t in model.state_dict().items(): t.copy_(kept[name])
-        for p, grad in zip(model.parameters(), grads): p.grad = grad
+            for name, t in model.state_dict().items():
+                t.copy_(kept[name])
+        for p, grad in zip(model.parameters(), grads):
+            p.grad = grad
+
 
 def _ratio(a, b, n) -> float:
     "How many times longer `a` takes than `b`: called in turn `n` times after a round that does not count, the least of each."
+
     def seconds(call):
         start = time.perf_counter()
         call()
-        if torch.cuda.is_available(): torch.cuda.synchronize()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         return time.perf_counter() - start
+
     rounds = [(seconds(a), seconds(b)) for _ in range(n + 1)][1:]
     return min(first for first, _ in rounds) / min(second for _, second in rounds)
 
 # %% ../../nbs/03_compute.ipynb #cbd0e8ba
 def autocast(device: str | torch.device, precision: str) -> AbstractContextManager:
     "The context in which a network computes in `precision`."
-    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
+    return torch.autocast(
+        torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16"
+    )
+
 
 def _choose_precision(device) -> str:
     "bfloat16 where a convolution takes a fifth longer in float32."
+
     def convolution(dtype):
-        x, weight = (torch.ones(shape, device=device, dtype=dtype).to(memory_format=torch.channels_last) for shape in ((128, 8, 28, 28), (16, 8, 3, 3)))
+        x, weight = (
+            torch.ones(shape, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+            for shape in ((128, 8, 28, 28), (16, 8, 3, 3))
+        )
         return lambda: F.conv2d(x, weight)
-    with torch.no_grad(): return "bfloat16" if _ratio(convolution(torch.float32), convolution(torch.bfloat16), n=30) > 1.2 else "float32"
+
+    with torch.no_grad():
+        return (
+            "bfloat16"
+            if _ratio(convolution(torch.float32), convolution(torch.bfloat16), n=30) > 1.2
+            else "float32"
+        )
+
 
 def _choose_memory_format(model, x, precision) -> str:
     "channels_last where a training step takes a tenth longer without."
+
     def step(memory_format):
         model.to(memory_format=memory_format)
-        with autocast(x.device, precision): output = model(x)
+        with autocast(x.device, precision):
+            output = model(x)
         output.float().square().mean().backward()
-    with _leaving_no_trace(model): ratio = _ratio(lambda: step(torch.contiguous_format), lambda: step(torch.channels_last), n=5)
+
+    with _leaving_no_trace(model):
+        ratio = _ratio(
+            lambda: step(torch.contiguous_format), lambda: step(torch.channels_last), n=5
+        )
     model.to(memory_format=torch.contiguous_format)
     return "channels_last" if ratio > 1.1 else "contiguous"
 
 # %% ../../nbs/03_compute.ipynb #c5a38047
 SHORT = 150_000  # digits; over so many, compiling saves more than it takes, except for the first time of all
+
 
 def choose(
     compute: Compute,  # what was asked for
@@ -262,38 +362,63 @@ def choose(
     n_digits: int,  # that the whole run will be shown
 ) -> Compute:
     "`compute` with every `auto` decided."
-    if n_digits < SHORT: return Compute(*(plain if asked == "auto" else asked for asked, plain in zip(astuple(compute), astuple(PLAIN))))
-    if compute.compile == "auto": compute = replace(compute, compile="on")
-    if compute.precision == "auto": compute = replace(compute, precision=_choose_precision(x.device))
-    if compute.memory_format != "auto": return compute
-    own = compute.compile == "on" and x.device.type == "cpu"  # there the compiler takes channels_last inside anyway
-    return replace(compute, memory_format="channels_last" if own else _choose_memory_format(model, x, compute.precision))
+    if n_digits < SHORT:
+        return Compute(
+            *(
+                plain if asked == "auto" else asked
+                for asked, plain in zip(astuple(compute), astuple(PLAIN))
+            )
+        )
+    if compute.compile == "auto":
+        compute = replace(compute, compile="on")
+    if compute.precision == "auto":
+        compute = replace(compute, precision=_choose_precision(x.device))
+    if compute.memory_format != "auto":
+        return compute
+    own = (
+        compute.compile == "on" and x.device.type == "cpu"
+    )  # there the compiler takes channels_last inside anyway
+    return replace(
+        compute,
+        memory_format="channels_last"
+        if own
+        else _choose_memory_format(model, x, compute.precision),
+    )
 
 # %% ../../nbs/03_compute.ipynb #b320e00d
 def _exact_scores(layer):
     "A linear layer, as the last one is, in float32; None for any other."
-    if type(layer) is nn.Linear: return _InFloat32(layer)
+    if type(layer) is nn.Linear:
+        return _InFloat32(layer)
+
 
 class Objective(nn.Module):
     "A network and its loss: from a batch and its labels to the mean cross-entropy, or with a teacher the `distillation_loss`, and the fraction that is right."
 
     def __init__(self, model, precision="float32", teacher=None):
         super().__init__()
-        self.model, self.teacher = (net if net is None or precision == "float32" else twin(net, _exact_scores) for net in (model, teacher))
+        self.model, self.teacher = (
+            net if net is None or precision == "float32" else twin(net, _exact_scores)
+            for net in (model, teacher)
+        )
         self.precision = precision
 
     def train(self, mode=True):
         "Into training mode, all but the teacher."
         super().train(mode)
-        if self.teacher is not None: self.teacher.eval()
+        if self.teacher is not None:
+            self.teacher.eval()
         return self
 
     def forward(self, x, labels):
-        with autocast(x.device, self.precision): scores = self.model(x)
+        with autocast(x.device, self.precision):
+            scores = self.model(x)
         scores = scores.float()
         right = (scores.detach().argmax(dim=1) == labels).float().mean()
-        if self.teacher is None: return F.cross_entropy(scores, labels), right
-        with torch.no_grad(), autocast(x.device, self.precision): wanted = self.teacher(x)
+        if self.teacher is None:
+            return F.cross_entropy(scores, labels), right
+        with torch.no_grad(), autocast(x.device, self.precision):
+            wanted = self.teacher(x)
         return distillation_loss(scores, wanted.float(), labels), right
 
 # %% ../../nbs/03_compute.ipynb #db40040e
@@ -304,9 +429,14 @@ class _Compiled(nn.Module):
         super().__init__()
         on_gpu = x.device.type == "cuda"
         self.objective, self.shape = objective, x.shape
-        self.compiled = torch.compile(objective if on_gpu else twin(objective), dynamic=False, mode="reduce-overhead" if on_gpu and n_processes() == 1 else None)
+        self.compiled = torch.compile(
+            objective if on_gpu else twin(objective),
+            dynamic=False,
+            mode="reduce-overhead" if on_gpu and n_processes() == 1 else None,
+        )
 
-    def forward(self, x, labels): return (self.compiled if x.shape == self.shape else self.objective)(x, labels)
+    def forward(self, x, labels):
+        return (self.compiled if x.shape == self.shape else self.objective)(x, labels)
 
 # %% ../../nbs/03_compute.ipynb #99bc89a6
 def prepare(
@@ -314,20 +444,34 @@ def prepare(
     compute: Compute,  # what was asked for
     x: torch.Tensor,  # a full batch for it
     n_digits: int,  # that the whole run will be shown
-    teacher: nn.Module | None = None,  # a network whose answers are to be learnt, on the same device; afterwards in the same memory format
+    teacher: nn.Module
+    | None = None,  # a network whose answers are to be learnt, on the same device; afterwards in the same memory format
 ) -> tuple[nn.Module, Compute]:
     "The `Objective` of `model`, compiled where that is chosen, and how it computes."
     model.train()
     compute = of_rank_0(choose(compute, model, x, n_digits))
-    for network in filter(None, (model, teacher)): network.to(memory_format=torch.channels_last if compute.memory_format == "channels_last" else torch.contiguous_format)
+    for network in filter(None, (model, teacher)):
+        network.to(
+            memory_format=torch.channels_last
+            if compute.memory_format == "channels_last"
+            else torch.contiguous_format
+        )
     objective = Objective(model, compute.precision, teacher).train()
-    if compute.compile == "off": return objective, compute
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns that there is no CUDA, which a processor does not need
+    if compute.compile == "off":
+        return objective, compute
+    logging.getLogger("torch.utils.cpp_extension").setLevel(
+        logging.ERROR
+    )  # it warns that there is no CUDA, which a processor does not need
     try:
         network = _Compiled(objective, x)
-        with _leaving_no_trace(model): network(x, torch.zeros(len(x), dtype=torch.int64, device=x.device))[0].backward()
+        with _leaving_no_trace(model):
+            network(x, torch.zeros(len(x), dtype=torch.int64, device=x.device))[0].backward()
     except Exception as error:  # whatever stops the compiler, the run goes on
         reason = (str(error).strip().splitlines() or [""])[0]
-        if rank() == 0: print(f"Going on uncompiled, because compiling failed: {type(error).__name__}: {reason}", flush=True)
+        if rank() == 0:
+            print(
+                f"Going on uncompiled, because compiling failed: {type(error).__name__}: {reason}",
+                flush=True,
+            )
         return objective, replace(compute, compile="off")
     return network, compute

@@ -23,21 +23,30 @@ def orthogonal(matrices: list[torch.Tensor]) -> list[torch.Tensor]:
     for _ in range(5):
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return [y[:len(m), :m.shape[1]].reshape(whole.shape) for y, m, whole in zip(x, flat, matrices)]
+    return [
+        y[: len(m), : m.shape[1]].reshape(whole.shape) for y, m, whole in zip(x, flat, matrices)
+    ]
 
 # %% ../../nbs/03_muon.ipynb #d011d5df
 class Muon(optim.SGD):
     "SGD with momentum for `others`; for the weights of `convolutions` the steps are made orthogonal, and have a learning rate of their own."
 
-    def __init__(self,
-                 convolutions: list[torch.nn.Parameter],  # weights to be moved in every direction
-                 others: list[torch.nn.Parameter],  # parameters to be moved by SGD
-                 rate: float,  # by how much a step moves the convolutions in each direction
-                 learning_rate: float,  # of the others
-                 momentum: float):  # fraction that is kept, of both
-        super().__init__([{"params": others, "momentum": momentum}, {"params": convolutions, "lr": rate}], learning_rate, fused=True)
+    def __init__(
+        self,
+        convolutions: list[torch.nn.Parameter],  # weights to be moved in every direction
+        others: list[torch.nn.Parameter],  # parameters to be moved by SGD
+        rate: float,  # by how much a step moves the convolutions in each direction
+        learning_rate: float,  # of the others
+        momentum: float,
+    ):  # fraction that is kept, of both
+        super().__init__(
+            [{"params": others, "momentum": momentum}, {"params": convolutions, "lr": rate}],
+            learning_rate,
+            fused=True,
+        )
         self.kept = momentum
-        for p in convolutions: self.state[p]["average"] = torch.zeros_like(p)
+        for p in convolutions:
+            self.state[p]["average"] = torch.zeros_like(p)
 
     @torch.no_grad()
     def step(self):
@@ -47,5 +56,6 @@ class Muon(optim.SGD):
         if weights:
             torch._foreach_lerp_(averages, grads, 1 - self.kept)
             torch._foreach_lerp_(grads, averages, self.kept)
-            for grad, direction in zip(grads, orthogonal(grads)): grad.copy_(direction)
+            for grad, direction in zip(grads, orthogonal(grads)):
+                grad.copy_(direction)
         super().step()

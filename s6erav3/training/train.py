@@ -31,21 +31,42 @@ from .. import __version__
 from ..data import Splits, augment, load_splits, normalize, to_unit
 from ..files import written_whole
 from .checkpoint import Progress, Stages
-from .compute import PLAIN, Compute, deal, n_processes, of_rank_0, prepare, rank, share
+from s6erav3.training.compute import (
+    PLAIN,
+    Compute,
+    deal,
+    n_processes,
+    of_rank_0,
+    prepare,
+    rank,
+    share,
+)
 from .muon import Muon
 from .teacher import wider_network
-from ..models.model import CHANNELS, NORMS, POOLS, MNISTModel, count_parameters, evaluating, get_model_size, save_weights
+from s6erav3.models.model import (
+    CHANNELS,
+    NORMS,
+    POOLS,
+    MNISTModel,
+    count_parameters,
+    evaluating,
+    get_model_size,
+    save_weights,
+)
 
 # %% ../../nbs/03_training.ipynb #4a7a199a
 @dataclass(frozen=True)
 class _Numbers:
     "What is varied here, with the published values."
+
     name: str
     epochs: int = 20  # passes over the digits to learn from
     batch_size: int = 128  # digits a step
     learning_rate: float = 0.1  # what the velocity is multiplied with; the highest of the run
     momentum: float = 0.9  # fraction of the velocity that is kept
-    muon: float = 0.0  # highest learning rate of the convolutions' weights under Muon; 0 leaves them to SGD
+    muon: float = (
+        0.0  # highest learning rate of the convolutions' weights under Muon; 0 leaves them to SGD
+    )
     schedule: str = "plateau"  # how the learning rate goes: "plateau", "one_cycle" or "constant"
     rotation: float = 10.0  # degrees either way at most
     scale: float = 0.0  # fraction bigger or smaller at most
@@ -54,33 +75,67 @@ class _Numbers:
     elastic: float = 0.0  # pixels, the standard deviation of a smooth displacement
     plain_epochs: int = 0  # the last so many epochs see the digits as they are
     warmup: float = 0.3  # fraction of the run in which the rate of one_cycle rises
-    ema: float = 0.0  # fraction of the running average of the weights that a step keeps; 0 keeps no average
+    ema: float = (
+        0.0  # fraction of the running average of the weights that a step keeps; 0 keeps no average
+    )
     dropout: float = 0.05  # probability that a channel is blanked
     channels: tuple = CHANNELS  # that go out of the convolutions; None in the third place does without the 1×1 convolution
     pool: str = "published"  # how the last maps are averaged: "published", "global" or "none"
     norm: str = "after"  # where batch normalisation stands: "after" ReLU, "before" it, or "none"
     teacher: int = 0  # a network with so many times as many channels is trained first and teaches this one; 0 does without
 
-    def __post_init__(self): _check_recipe(self)
+    def __post_init__(self):
+        _check_recipe(self)
 
 # %% ../../nbs/03_training.ipynb #d25fe795
 CHOICES = {"schedule": ("plateau", "one_cycle", "constant"), "pool": tuple(POOLS), "norm": NORMS}
-LIMITS = {"epochs": (1, math.inf), "batch_size": (1, math.inf), "learning_rate": (0, math.inf), "momentum": (0, 1), "muon": (0, math.inf), "rotation": (0, 360),
-          "scale": (0, 1), "translate": (0, 1), "shear": (0, 90), "elastic": (0, math.inf), "plain_epochs": (0, math.inf), "warmup": (0, 1),
-          "ema": (0, 1), "dropout": (0, 1), "teacher": (0, 100)}
+LIMITS = {
+    "epochs": (1, math.inf),
+    "batch_size": (1, math.inf),
+    "learning_rate": (0, math.inf),
+    "momentum": (0, 1),
+    "muon": (0, math.inf),
+    "rotation": (0, 360),
+    "scale": (0, 1),
+    "translate": (0, 1),
+    "shear": (0, 90),
+    "elastic": (0, math.inf),
+    "plain_epochs": (0, math.inf),
+    "warmup": (0, 1),
+    "ema": (0, 1),
+    "dropout": (0, 1),
+    "teacher": (0, 100),
+}
 WHOLE = ("epochs", "batch_size", "plain_epochs", "teacher")
+
 
 def _check_recipe(recipe):
     "`ValueError` for a number that is out of its `LIMITS`, for what is not among the `CHOICES`, and for impossible channels."
     for name, (low, high) in LIMITS.items():
         value = getattr(recipe, name)
-        if name in WHOLE and not isinstance(value, int): raise ValueError(f"{name} must be a whole number, not {value}")
-        if not low <= value < high: raise ValueError(f"{name} must be at least {low} and less than {high}, not {value}")
+        if name in WHOLE and not isinstance(value, int):
+            raise ValueError(f"{name} must be a whole number, not {value}")
+        if not low <= value < high:
+            raise ValueError(f"{name} must be at least {low} and less than {high}, not {value}")
     for name, choices in CHOICES.items():
-        if (value := getattr(recipe, name)) not in choices: raise ValueError(f"there is no {name} {value!r}; choose one of {', '.join(choices)}")
-    if not isinstance(recipe.name, str) or not recipe.name.isprintable() or set("/\\") & set(recipe.name): raise ValueError(f"a recipe's name is a text that can be in the name of a folder, not {recipe.name!r}")
-    if len(recipe.channels) != 6 or not all(isinstance(c, int) and 0 < c <= 1_000 for i, c in enumerate(recipe.channels) if i != 2 or c is not None):
-        raise ValueError(f"channels are six whole numbers up to 1,000, of which the third may be None, not {recipe.channels}")
+        if (value := getattr(recipe, name)) not in choices:
+            raise ValueError(f"there is no {name} {value!r}; choose one of {', '.join(choices)}")
+    if (
+        not isinstance(recipe.name, str)
+        or not recipe.name.isprintable()
+        or set("/\\") & set(recipe.name)
+    ):
+        raise ValueError(
+            f"a recipe's name is a text that can be in the name of a folder, not {recipe.name!r}"
+        )
+    if len(recipe.channels) != 6 or not all(
+        isinstance(c, int) and 0 < c <= 1_000
+        for i, c in enumerate(recipe.channels)
+        if i != 2 or c is not None
+    ):
+        raise ValueError(
+            f"channels are six whole numbers up to 1,000, of which the third may be None, not {recipe.channels}"
+        )
 
 # %% ../../nbs/03_training.ipynb #f68b583f
 class Recipe(_Numbers):
@@ -94,49 +149,99 @@ class Recipe(_Numbers):
     @classmethod
     def best(cls) -> "Recipe":
         "The most accurate one, by held-out digits, of those that were tried."
-        return cls("best", learning_rate=0.3, muon=0.02, schedule="one_cycle", rotation=8.0, scale=0.08, translate=0.06, shear=5.0, elastic=0.7, plain_epochs=3, dropout=0.0, teacher=3)
+        return cls(
+            "best",
+            learning_rate=0.3,
+            muon=0.02,
+            schedule="one_cycle",
+            rotation=8.0,
+            scale=0.08,
+            translate=0.06,
+            shear=5.0,
+            elastic=0.7,
+            plain_epochs=3,
+            dropout=0.0,
+            teacher=3,
+        )
 
     @classmethod
     def fast(cls) -> "Recipe":
         "Four epochs, and most of the accuracy."
-        return replace(cls.best(), name="fast", epochs=4, batch_size=64, learning_rate=0.2, muon=0.05, plain_epochs=1, teacher=0)
+        return replace(
+            cls.best(),
+            name="fast",
+            epochs=4,
+            batch_size=64,
+            learning_rate=0.2,
+            muon=0.05,
+            plain_epochs=1,
+            teacher=0,
+        )
 
     @classmethod
     def smallest_994(cls) -> "Recipe":
         "For the narrowest network that passes 99.4 %."
-        return replace(cls.best(), name="smallest_994", epochs=30, teacher=0, channels=(6, 9, 6, 9, 12, 15))
+        return replace(
+            cls.best(), name="smallest_994", epochs=30, teacher=0, channels=(6, 9, 6, 9, 12, 15)
+        )
 
     @classmethod
     def smallest_99(cls) -> "Recipe":
         "For the narrowest network that passes 99.0 %."
-        return replace(cls.smallest_994(), name="smallest_99", rotation=4.0, scale=0.04, translate=0.03, shear=2.5, elastic=0.35, channels=(4, 5, 4, 6, 7, 9))
+        return replace(
+            cls.smallest_994(),
+            name="smallest_99",
+            rotation=4.0,
+            scale=0.04,
+            translate=0.03,
+            shear=2.5,
+            elastic=0.35,
+            channels=(4, 5, 4, 6, 7, 9),
+        )
 
     @classmethod
     def named(cls, name: str) -> "Recipe":
         "The recipe called `name`; `ValueError` if there is none."
-        if name not in RECIPES: raise ValueError(f"there is no recipe {name!r}; choose one of {', '.join(RECIPES)}")
+        if name not in RECIPES:
+            raise ValueError(f"there is no recipe {name!r}; choose one of {', '.join(RECIPES)}")
         return getattr(cls, name)()
+
 
 RECIPES = ("original", "best", "fast", "smallest_994", "smallest_99")
 
 # %% ../../nbs/03_training.ipynb #482ac40b
 def get_scheduler(optimizer: optim.Optimizer) -> optim.lr_scheduler.ReduceLROnPlateau:
     "A tenth of the learning rate after two epochs without a better accuracy, in per cent, unless that is a cut of less than 0.001."
-    return optim.lr_scheduler.ReduceLROnPlateau(optimizer, "max", patience=1, threshold=0.001, threshold_mode="abs", eps=0.001)
+    return optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, "max", patience=1, threshold=0.001, threshold_mode="abs", eps=0.001
+    )
 
 # %% ../../nbs/03_training.ipynb #8fcdc056
 def make_optimizer(model: nn.Module, recipe: Recipe) -> optim.Optimizer:
     "SGD with momentum, or `Muon` where the recipe has a rate for it and the model has convolutions."
-    convolutions, others = ([p for p in model.parameters() if (p.ndim == 4) == wanted] for wanted in (True, False))
-    if recipe.muon and convolutions: return Muon(convolutions, others, recipe.muon, recipe.learning_rate, recipe.momentum)
-    return optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
+    convolutions, others = (
+        [p for p in model.parameters() if (p.ndim == 4) == wanted] for wanted in (True, False)
+    )
+    if recipe.muon and convolutions:
+        return Muon(convolutions, others, recipe.muon, recipe.learning_rate, recipe.momentum)
+    return optim.SGD(
+        model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, fused=True
+    )
 
 # %% ../../nbs/03_training.ipynb #9debd31c
 def _make_scheduler(optimizer, recipe: Recipe, steps_per_epoch: int):
     "What moves the learning rate after each epoch (plateau) or each step (the others)."
-    if recipe.schedule == "plateau": return get_scheduler(optimizer)
+    if recipe.schedule == "plateau":
+        return get_scheduler(optimizer)
     steps = recipe.epochs * steps_per_epoch
-    if recipe.schedule == "one_cycle": return optim.lr_scheduler.OneCycleLR(optimizer, [group["lr"] for group in optimizer.param_groups], total_steps=steps, pct_start=recipe.warmup, cycle_momentum=False)
+    if recipe.schedule == "one_cycle":
+        return optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            [group["lr"] for group in optimizer.param_groups],
+            total_steps=steps,
+            pct_start=recipe.warmup,
+            cycle_momentum=False,
+        )
     return optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
 # %% ../../nbs/03_training.ipynb #3a23488f
@@ -150,14 +255,18 @@ def make_batch(
     "The digits at `where`, augmented as the recipe says and normalised if they are bytes."
     x = to_unit(images[where])
     amounts = (recipe.rotation, recipe.scale, recipe.translate, recipe.shear, recipe.elastic)
-    if any(amounts): x = augment(x, *amounts, generator)
+    if any(amounts):
+        x = augment(x, *amounts, generator)
     return normalize(x) if images.dtype == torch.uint8 else x, labels[where]
 
 # %% ../../nbs/03_training.ipynb #chklosses
 def _check_losses(losses, optimizer):
     "`FloatingPointError` with the first batch whose loss is no finite number."
     bad = (~losses.isfinite()).nonzero()
-    if len(bad): raise FloatingPointError(f"batch {bad[0].item() + 1} of {len(losses)}, learning rate {optimizer.param_groups[0]['lr']:.3g}")
+    if len(bad):
+        raise FloatingPointError(
+            f"batch {bad[0].item() + 1} of {len(losses)}, learning rate {optimizer.param_groups[0]['lr']:.3g}"
+        )
 
 # %% ../../nbs/03_training.ipynb #c18c9d65
 def train_epoch(
@@ -173,20 +282,29 @@ def train_epoch(
     images, labels = train
     objective.train()
     order = torch.randperm(len(labels), generator=generator, device=labels.device)
-    if n_processes() > 1: dist.broadcast(order, src=0)
+    if n_processes() > 1:
+        dist.broadcast(order, src=0)
     totals, losses = torch.zeros(2, device=labels.device), []
-    for batch in tqdm(order.split(recipe.batch_size), label, leave=False, file=sys.stdout, disable=None if label else True):
+    for batch in tqdm(
+        order.split(recipe.batch_size),
+        label,
+        leave=False,
+        file=sys.stdout,
+        disable=None if label else True,
+    ):
         mine, weight = deal(batch)
         x, y = make_batch(images, labels, mine, recipe, generator)
         loss, right = objective(x, y)
         optimizer.zero_grad()
         (weight * loss).backward()
         optimizer.step()
-        for call in after_step: call()
+        for call in after_step:
+            call()
         losses.append(loss.detach())
         totals += torch.stack([loss.detach(), 100 * right]) * (weight * len(batch) / n_processes())
     _check_losses(torch.stack(losses), optimizer)
-    if n_processes() > 1: dist.all_reduce(totals)
+    if n_processes() > 1:
+        dist.all_reduce(totals)
     return tuple((totals / len(labels)).tolist())
 
 # %% ../../nbs/03_training.ipynb #c684a4c4
@@ -198,38 +316,68 @@ def log_probabilities(
     "The model's log-probabilities of every class, `(n, classes)`, on the CPU, in evaluation mode."
     device = next(model.parameters()).device
     with evaluating(model), torch.inference_mode():
-        outputs = [model(normalize(x) if x.dtype == torch.uint8 else x.float()) for x in images.to(device).split(batch_size)]
+        outputs = [
+            model(normalize(x) if x.dtype == torch.uint8 else x.float())
+            for x in images.to(device).split(batch_size)
+        ]
         return F.log_softmax(torch.cat(outputs), dim=1).cpu()
+
 
 def evaluate(model: nn.Module, digits: tuple[torch.Tensor, torch.Tensor]) -> tuple[float, float]:
     "Mean loss and accuracy in per cent on `digits`."
     images, labels = digits
     scores, labels = log_probabilities(model, images), labels.cpu()
-    return F.nll_loss(scores, labels).item(), 100 * (scores.argmax(dim=1) == labels).double().mean().item()
+    return F.nll_loss(scores, labels).item(), 100 * (
+        scores.argmax(dim=1) == labels
+    ).double().mean().item()
 
 # %% ../../nbs/03_training.ipynb #edfd0afd
 def _check(recipe, teacher, *digits):
     "`ValueError` unless these are images with a label each, and the recipe can be trained by."
-    if recipe.teacher and teacher is None: raise ValueError(f"recipe {recipe.name!r} learns from a teacher; train one with `train_teacher` and give it as `teacher`, or take a recipe with teacher=0")
+    if recipe.teacher and teacher is None:
+        raise ValueError(
+            f"recipe {recipe.name!r} learns from a teacher; train one with `train_teacher` and give it as `teacher`, or take a recipe with teacher=0"
+        )
     if recipe.schedule == "plateau" and digits[-1] is None:
-        raise ValueError(f"the schedule of recipe {recipe.name!r} watches held-out digits; hold some out (--holdout), or take another recipe")
-    if recipe.batch_size % n_processes(): raise ValueError(f"{n_processes()} processes cannot share a batch of {recipe.batch_size} evenly; start a number that divides it")
-    for images, labels in filter(None, digits): _check_digits(images, labels)
+        raise ValueError(
+            f"the schedule of recipe {recipe.name!r} watches held-out digits; hold some out (--holdout), or take another recipe"
+        )
+    if recipe.batch_size % n_processes():
+        raise ValueError(
+            f"{n_processes()} processes cannot share a batch of {recipe.batch_size} evenly; start a number that divides it"
+        )
+    for images, labels in filter(None, digits):
+        _check_digits(images, labels)
+
 
 def _check_digits(images, labels):
-    if images.dtype != torch.uint8 and not images.is_floating_point(): raise ValueError(f"images are bytes or floats, not {images.dtype}")
-    if len(images) != len(labels) or not len(labels) or labels.shape != (len(labels),) or labels.dtype != torch.int64:
-        raise ValueError(f"{len(images)} images need as many labels, at least one, int64 of shape (n,); these are {labels.dtype} of shape {tuple(labels.shape)}")
+    if images.dtype != torch.uint8 and not images.is_floating_point():
+        raise ValueError(f"images are bytes or floats, not {images.dtype}")
+    if (
+        len(images) != len(labels)
+        or not len(labels)
+        or labels.shape != (len(labels),)
+        or labels.dtype != torch.int64
+    ):
+        raise ValueError(
+            f"{len(images)} images need as many labels, at least one, int64 of shape (n,); these are {labels.dtype} of shape {tuple(labels.shape)}"
+        )
 
 # %% ../../nbs/03_training.ipynb #7fe32c49
 def _of_epoch(recipe, epoch) -> Recipe:
     "The recipe, without augmentation if this is one of the last, plain epochs."
     plain = epoch > recipe.epochs - recipe.plain_epochs
-    return replace(recipe, rotation=0.0, scale=0.0, translate=0.0, shear=0.0, elastic=0.0) if plain else recipe
+    return (
+        replace(recipe, rotation=0.0, scale=0.0, translate=0.0, shear=0.0, elastic=0.0)
+        if plain
+        else recipe
+    )
+
 
 def _watch(model, valid) -> tuple:
     "Loss and accuracy on the held-out digits, the same in all processes."
-    if valid is None: return None, None
+    if valid is None:
+        return None, None
     return of_rank_0(evaluate(model, valid) if rank() == 0 else None)
 
 # %% ../../nbs/03_training.ipynb #bdb641ef
@@ -243,7 +391,9 @@ class _Average:
     def update(self):
         "Take the numbers of another step in; the first steps count for more."
         self.n += 1
-        torch._foreach_lerp_(self.kept, self.live, 1 - min(self.decay, (1 + self.n) / (10 + self.n)))
+        torch._foreach_lerp_(
+            self.kept, self.live, 1 - min(self.decay, (1 + self.n) / (10 + self.n))
+        )
 
     def swap(self):
         "Put the average into the model, and what was there into `kept`; a second call undoes it."
@@ -253,53 +403,133 @@ class _Average:
             kept.copy_(was)
 
 # %% ../../nbs/03_training.ipynb #c1554bd0
-def _epochs(model, objective, optimizer, recipe, train, valid, generator, verbose, after_epoch, checkpoint, resume) -> list[dict]:
+def _epochs(
+    model,
+    objective,
+    optimizer,
+    recipe,
+    train,
+    valid,
+    generator,
+    verbose,
+    after_epoch,
+    checkpoint,
+    resume,
+) -> list[dict]:
     "Train through all epochs, or those that are left after the state `resume`; the history."
     scheduler = _make_scheduler(optimizer, recipe, math.ceil(len(train[1]) / recipe.batch_size))
     average, after_step = None, []
-    if recipe.schedule != "plateau": after_step.append(scheduler.step)
+    if recipe.schedule != "plateau":
+        after_step.append(scheduler.step)
     if recipe.ema:
         average = _Average(model, recipe.ema)
         after_step.append(average.update)
     progress = Progress(model, optimizer, scheduler, average, generator)
-    if resume: progress.load_state_dict(resume)
+    if resume:
+        progress.load_state_dict(resume)
     for epoch in range(len(progress.history) + 1, recipe.epochs + 1):
-        start, rate, label = time.perf_counter(), optimizer.param_groups[0]["lr"], f"Epoch [{epoch}/{recipe.epochs}]"
+        start, rate, label = (
+            time.perf_counter(),
+            optimizer.param_groups[0]["lr"],
+            f"Epoch [{epoch}/{recipe.epochs}]",
+        )
         good = {name: t.clone() for name, t in model.state_dict().items()}
-        try: loss, accuracy = train_epoch(objective, optimizer, train, _of_epoch(recipe, epoch), generator, after_step, label if verbose else None)
+        try:
+            loss, accuracy = train_epoch(
+                objective,
+                optimizer,
+                train,
+                _of_epoch(recipe, epoch),
+                generator,
+                after_step,
+                label if verbose else None,
+            )
         except FloatingPointError as error:
             model.load_state_dict(good)
-            raise FloatingPointError(f"the loss is no longer a number: epoch {epoch}, {error}; the weights are those after epoch {epoch - 1} again; try a smaller learning rate") from None
-        if average: average.swap()
+            raise FloatingPointError(
+                f"the loss is no longer a number: epoch {epoch}, {error}; the weights are those after epoch {epoch - 1} again; try a smaller learning rate"
+            ) from None
+        if average:
+            average.swap()
         valid_loss, valid_accuracy = _watch(model, valid)
-        if after_epoch: after_epoch(epoch, model)
-        if average and epoch < recipe.epochs: average.swap()
-        if recipe.schedule == "plateau": scheduler.step(valid_accuracy)
-        if verbose: print(f"{label}, Training Accuracy: {accuracy:.2f}%", flush=True)
-        if verbose and valid is not None: print(f"{label}, Validation Accuracy: {valid_accuracy:.2f}%", flush=True)
-        progress.history.append({"epoch": epoch, "train_loss": loss, "train_accuracy": accuracy, "validation_loss": valid_loss,
-                        "validation_accuracy": valid_accuracy, "learning_rate": rate, "seconds": round(time.perf_counter() - start, 2)})
-        if checkpoint: checkpoint(progress.state_dict())
+        if after_epoch:
+            after_epoch(epoch, model)
+        if average and epoch < recipe.epochs:
+            average.swap()
+        if recipe.schedule == "plateau":
+            scheduler.step(valid_accuracy)
+        if verbose:
+            print(f"{label}, Training Accuracy: {accuracy:.2f}%", flush=True)
+        if verbose and valid is not None:
+            print(f"{label}, Validation Accuracy: {valid_accuracy:.2f}%", flush=True)
+        progress.history.append(
+            {
+                "epoch": epoch,
+                "train_loss": loss,
+                "train_accuracy": accuracy,
+                "validation_loss": valid_loss,
+                "validation_accuracy": valid_accuracy,
+                "learning_rate": rate,
+                "seconds": round(time.perf_counter() - start, 2),
+            }
+        )
+        if checkpoint:
+            checkpoint(progress.state_dict())
     return progress.history
 
 # %% ../../nbs/03_training.ipynb #fa384217
-_RANDOM_NUMBERS = threading.Lock()  # they belong to the whole process, so of several threads only one may train
+_RANDOM_NUMBERS = (
+    threading.Lock()
+)  # they belong to the whole process, so of several threads only one may train
 
-def _fit(model, recipe, train, valid, seed, device, verbose, compute, teacher=None, after_epoch=None, checkpoint=None, resume=None) -> tuple[list[dict], Compute]:
+
+def _fit(
+    model,
+    recipe,
+    train,
+    valid,
+    seed,
+    device,
+    verbose,
+    compute,
+    teacher=None,
+    after_epoch=None,
+    checkpoint=None,
+    resume=None,
+) -> tuple[list[dict], Compute]:
     "The history, and how it was computed."
     _check(recipe, teacher, train, valid)
     model.to(device)
-    if resume: compute = Compute(**resume["compute"])
-    if teacher is not None: teacher = deepcopy(teacher).to(device).requires_grad_(False)
-    train, here = tuple(t.to(device) for t in train), seed ^ rank() << 32  # each process turns its digits in its own way
+    if resume:
+        compute = Compute(**resume["compute"])
+    if teacher is not None:
+        teacher = deepcopy(teacher).to(device).requires_grad_(False)
+    train, here = (
+        tuple(t.to(device) for t in train),
+        seed ^ rank() << 32,
+    )  # each process turns its digits in its own way
     with _RANDOM_NUMBERS, torch.random.fork_rng():
         torch.manual_seed(here)
         generator = torch.Generator(device).manual_seed(here)
-        images, labels = (t[:recipe.batch_size] for t in train)
-        x, _ = make_batch(images, labels, slice(0, None, n_processes()), recipe, torch.Generator(device))
+        images, labels = (t[: recipe.batch_size] for t in train)
+        x, _ = make_batch(
+            images, labels, slice(0, None, n_processes()), recipe, torch.Generator(device)
+        )
         objective, compute = prepare(model, compute, x, recipe.epochs * len(train[1]), teacher)
         keep = checkpoint and (lambda state: checkpoint({**state, "compute": asdict(compute)}))
-        history = _epochs(model, share(objective), make_optimizer(model, recipe), recipe, train, valid, generator, verbose and rank() == 0, after_epoch, keep, resume)
+        history = _epochs(
+            model,
+            share(objective),
+            make_optimizer(model, recipe),
+            recipe,
+            train,
+            valid,
+            generator,
+            verbose and rank() == 0,
+            after_epoch,
+            keep,
+            resume,
+        )
     model.to(memory_format=torch.contiguous_format)
     return history, compute
 
@@ -307,32 +537,69 @@ def _fit(model, recipe, train, valid, seed, device, verbose, compute, teacher=No
 def fit(
     model: nn.Module,  # any network from images to class scores; trained in place, moved to `device`
     recipe: Recipe,  # all but the seed
-    train: tuple[torch.Tensor, torch.Tensor],  # images and labels; byte images are normalised as MNIST, float images taken as they are (outside is 0)
+    train: tuple[
+        torch.Tensor, torch.Tensor
+    ],  # images and labels; byte images are normalised as MNIST, float images taken as they are (outside is 0)
     valid: tuple[torch.Tensor, torch.Tensor] | None = None,  # images and labels to watch, or None
     seed: int = 0,  # decides order, augmentation and dropout
     device: str = "cpu",  # or "cuda"
     verbose: bool = True,  # print two lines an epoch, and a progress bar where there is a terminal
     compute: Compute = Compute(),  # compiling, precision and memory format
-    teacher: nn.Module | None = None,  # a trained network whose scores are to be learnt too, whatever the recipe says; it stays as it is
-    after_epoch: Callable | None = None,  # called with the number of each epoch and the network as it is then, which it must leave alone
-    checkpoint: Callable | None = None,  # called after each epoch with the state of the run, which goes on changing: to be written at once
-    resume: dict | None = None,  # such a state, to go on from; with the same network, recipe, digits and seed the weights come out as without the pause
+    teacher: nn.Module
+    | None = None,  # a trained network whose scores are to be learnt too, whatever the recipe says; it stays as it is
+    after_epoch: Callable
+    | None = None,  # called with the number of each epoch and the network as it is then, which it must leave alone
+    checkpoint: Callable
+    | None = None,  # called after each epoch with the state of the run, which goes on changing: to be written at once
+    resume: dict
+    | None = None,  # such a state, to go on from; with the same network, recipe, digits and seed the weights come out as without the pause
 ) -> list[dict]:
     "Train `model` on `train` by `recipe`; the history, one row an epoch. `ValueError` where a plateau has nothing to watch, labels do not fit, or a teacher is lacking; `FloatingPointError` where the loss is no longer a number."
-    return _fit(model, recipe, train, valid, seed, device, verbose, compute, teacher, after_epoch, checkpoint, resume)[0]
+    return _fit(
+        model,
+        recipe,
+        train,
+        valid,
+        seed,
+        device,
+        verbose,
+        compute,
+        teacher,
+        after_epoch,
+        checkpoint,
+        resume,
+    )[0]
 
 # %% ../../nbs/03_training.ipynb #997ecb86
 def _processor() -> str:
     "The processor's name, and what PyTorch uses of it."
     info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    names = (
+        [
+            line.split(":")[1].strip()
+            for line in info.read_text().splitlines()
+            if line.startswith("model name")
+        ]
+        if info.exists()
+        else []
+    )
     return f"{(names or [platform.machine()])[0]}, {torch.backends.cpu.get_cpu_capability()}"
+
 
 def environment(device="cpu", compute=PLAIN) -> dict:
     "What a result may depend on besides recipe and seed."
-    return {"torch": torch.__version__, "python": platform.python_version(), "package": __version__, "device": str(device),
-            "processor": torch.cuda.get_device_name(device) if "cuda" in str(device) else _processor(), "threads": torch.get_num_threads(),
-            "processes": n_processes(), "compile": compute.compile == "on", "precision": compute.precision, "memory_format": compute.memory_format}
+    return {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "package": __version__,
+        "device": str(device),
+        "processor": torch.cuda.get_device_name(device) if "cuda" in str(device) else _processor(),
+        "threads": torch.get_num_threads(),
+        "processes": n_processes(),
+        "compile": compute.compile == "on",
+        "precision": compute.precision,
+        "memory_format": compute.memory_format,
+    }
 
 # %% ../../nbs/03_training.ipynb #987be90a
 def train_teacher(
@@ -342,14 +609,32 @@ def train_teacher(
     device: str = "cpu",
     verbose: bool = True,  # print two lines an epoch
     compute: Compute = Compute(),  # compiling, precision and memory format
-    checkpoint: Callable | None = None, resume: dict | None = None,  # as for `fit`
+    checkpoint: Callable | None = None,
+    resume: dict | None = None,  # as for `fit`
 ) -> tuple[MNISTModel, dict]:
     "A new wider network, trained by `recipe` in half of its epochs without a teacher of its own; and its record: `parameters`, `history`, `compute`."
     own = replace(recipe, epochs=max(1, recipe.epochs // 2), teacher=0)
     teacher = _seeded(seed, wider_network, recipe.teacher, recipe.dropout)
-    if verbose and rank() == 0: print(f"First a teacher of {count_parameters(teacher):,} parameters", flush=True)
-    history, compute = _fit(teacher, own, splits.train, splits.valid, seed, device, verbose, compute, checkpoint=checkpoint, resume=resume)
-    return teacher, {"parameters": count_parameters(teacher), "history": history, "compute": asdict(compute)}
+    if verbose and rank() == 0:
+        print(f"First a teacher of {count_parameters(teacher):,} parameters", flush=True)
+    history, compute = _fit(
+        teacher,
+        own,
+        splits.train,
+        splits.valid,
+        seed,
+        device,
+        verbose,
+        compute,
+        checkpoint=checkpoint,
+        resume=resume,
+    )
+    return teacher, {
+        "parameters": count_parameters(teacher),
+        "history": history,
+        "compute": asdict(compute),
+    }
+
 
 def _seeded(seed, network, *args) -> MNISTModel:
     "A new network whose first weights follow from `seed`."
@@ -360,17 +645,31 @@ def _seeded(seed, network, *args) -> MNISTModel:
 # %% ../../nbs/03_training.ipynb #identity1
 def _identity(recipe, splits, seed, device, compute) -> dict:
     "What a run is, and what its numbers depend on: it cannot go on with anything else."
-    return {**asdict(recipe), "seed": seed, "dataset": splits.dataset, "train_size": len(splits.train.labels), "holdout": len(splits.valid.labels) if splits.valid else 0,
-            "fold": splits.fold, "device": str(device), "threads": torch.get_num_threads(), **asdict(compute)}
+    return {
+        **asdict(recipe),
+        "seed": seed,
+        "dataset": splits.dataset,
+        "train_size": len(splits.train.labels),
+        "holdout": len(splits.valid.labels) if splits.valid else 0,
+        "fold": splits.fold,
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        **asdict(compute),
+    }
+
 
 def _test_result(model, digits) -> dict:
     "The record's three test fields, each None without `digits`."
-    if digits is None: return dict.fromkeys(("test_accuracy", "test_loss", "test_errors"))
+    if digits is None:
+        return dict.fromkeys(("test_accuracy", "test_loss", "test_errors"))
     scores = log_probabilities(model, digits.images)
     answers = scores.argmax(dim=1)
     wrong = (answers != digits.labels).nonzero().flatten().tolist()
-    return {"test_accuracy": 100 * (len(answers) - len(wrong)) / len(answers), "test_loss": F.nll_loss(scores, digits.labels).item(),
-            "test_errors": [{"index": i, "answer": answers[i].item()} for i in wrong]}
+    return {
+        "test_accuracy": 100 * (len(answers) - len(wrong)) / len(answers),
+        "test_loss": F.nll_loss(scores, digits.labels).item(),
+        "test_errors": [{"index": i, "answer": answers[i].item()} for i in wrong],
+    }
 
 # %% ../../nbs/03_training.ipynb #8bc94204
 def run_recipe(
@@ -381,60 +680,122 @@ def run_recipe(
     test: bool = True,  # look at the test digits? Never in a run that is made in order to choose
     verbose: bool = True,  # print the published lines
     compute: Compute = Compute(),  # compiling, precision and memory format
-    after_epoch: Callable | None = None,  # called with the number of each epoch and the network as it is then
-    checkpoint: str | Path | None = None,  # a file that is written after each epoch, by one process alone; whoever keeps the result removes it
+    after_epoch: Callable
+    | None = None,  # called with the number of each epoch and the network as it is then
+    checkpoint: str
+    | Path
+    | None = None,  # a file that is written after each epoch, by one process alone; whoever keeps the result removes it
     resume: bool = False,  # go on from that file, if it is there; `ValueError` if it is of another run
 ) -> tuple[MNISTModel, dict]:
     "Train a new `MNISTModel` by `recipe`; the model and the run's record."
-    stages = Stages(checkpoint if n_processes() == 1 else None, resume, _identity(recipe, splits, seed, device, compute))
-    teacher, teacher_record = train_teacher(recipe, splits, seed, device, verbose, compute, **stages.of("teacher")) if recipe.teacher else (None, None)
+    stages = Stages(
+        checkpoint if n_processes() == 1 else None,
+        resume,
+        _identity(recipe, splits, seed, device, compute),
+    )
+    teacher, teacher_record = (
+        train_teacher(recipe, splits, seed, device, verbose, compute, **stages.of("teacher"))
+        if recipe.teacher
+        else (None, None)
+    )
     model = _seeded(seed, MNISTModel, recipe.channels, recipe.dropout, recipe.pool, recipe.norm)
-    if verbose and rank() == 0: print(f"Model Size: {get_model_size(model):.2f} MB\nTotal Parameters: {count_parameters(model)}", flush=True)
-    history, compute = _fit(model, recipe, splits.train, splits.valid, seed, device, verbose, compute, teacher, after_epoch, **stages.of("pupil"))
-    record = {"recipe_name": recipe.name, "recipe": asdict(recipe), "seed": seed, "dataset": splits.dataset,
-              "train_size": len(splits.train.labels), "holdout": len(splits.valid.labels) if splits.valid else 0, "fold": splits.fold,
-              "epochs": recipe.epochs, "history": history, "teacher": teacher_record, **_test_result(model, splits.test if test and rank() == 0 else None),
-              "parameters": count_parameters(model), "seconds": stages.seconds(), "environment": environment(device, compute)}
+    if verbose and rank() == 0:
+        print(
+            f"Model Size: {get_model_size(model):.2f} MB\nTotal Parameters: {count_parameters(model)}",
+            flush=True,
+        )
+    history, compute = _fit(
+        model,
+        recipe,
+        splits.train,
+        splits.valid,
+        seed,
+        device,
+        verbose,
+        compute,
+        teacher,
+        after_epoch,
+        **stages.of("pupil"),
+    )
+    record = {
+        "recipe_name": recipe.name,
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "dataset": splits.dataset,
+        "train_size": len(splits.train.labels),
+        "holdout": len(splits.valid.labels) if splits.valid else 0,
+        "fold": splits.fold,
+        "epochs": recipe.epochs,
+        "history": history,
+        "teacher": teacher_record,
+        **_test_result(model, splits.test if test and rank() == 0 else None),
+        "parameters": count_parameters(model),
+        "seconds": stages.seconds(),
+        "environment": environment(device, compute),
+    }
     return model, record
 
 # %% ../../nbs/03_training.ipynb #8b4d87cb
 def write_record(record: dict, path: str | Path):
     "Write `record` to `path` as JSON, all of it or nothing."
-    with written_whole(path) as part: part.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    with written_whole(path) as part:
+        part.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 # %% ../../nbs/03_training.ipynb #ce11dd76
 LARGEST_RECORD = 2**22  # bytes; ten thousand wrong digits and a thousand epochs take a fifth of it
-_KINDS: dict[str, type | tuple] = {"recipe_name": str, "recipe": dict, "seed": int, "history": list, "test_accuracy": (int, float, type(None))}
+_KINDS: dict[str, type | tuple] = {
+    "recipe_name": str,
+    "recipe": dict,
+    "seed": int,
+    "history": list,
+    "test_accuracy": (int, float, type(None)),
+}
+
 
 def read_record(path: str | Path) -> dict:
     "A record; `ValueError` if the file does not hold one."
-    try: record = json.loads(_text(path), parse_float=_finite, parse_constant=_finite)
-    except (ValueError, RecursionError) as error: raise ValueError(f"{path} is not a record: {error}") from error
+    try:
+        record = json.loads(_text(path), parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not a record: {error}") from error
     lacking = _KINDS.keys() - (record.keys() if isinstance(record, dict) else set())
-    if lacking: raise ValueError(f"{path} is not a record: it lacks {', '.join(sorted(lacking))}")
+    if lacking:
+        raise ValueError(f"{path} is not a record: it lacks {', '.join(sorted(lacking))}")
     wrong = [name for name, kind in _KINDS.items() if not isinstance(record[name], kind)]
-    if wrong or not all(isinstance(row, dict) for row in record["history"]): raise ValueError(f"{path} is not a record: its {(wrong or ['history'])[0]} is of another kind")
+    if wrong or not all(isinstance(row, dict) for row in record["history"]):
+        raise ValueError(
+            f"{path} is not a record: its {(wrong or ['history'])[0]} is of another kind"
+        )
     return record
+
 
 def _text(path) -> str:
     "The text of a file that is not too large for a record."
-    if Path(path).exists() and not Path(path).is_file(): raise ValueError("it is not a file")  # a pipe would be waited for
-    with open(path, "rb") as file: content = file.read(LARGEST_RECORD + 1)
-    if len(content) > LARGEST_RECORD: raise ValueError(f"it has more than {LARGEST_RECORD:,} bytes")
+    if Path(path).exists() and not Path(path).is_file():
+        raise ValueError("it is not a file")  # a pipe would be waited for
+    with open(path, "rb") as file:
+        content = file.read(LARGEST_RECORD + 1)
+    if len(content) > LARGEST_RECORD:
+        raise ValueError(f"it has more than {LARGEST_RECORD:,} bytes")
     return content.decode("utf-8")
+
 
 def _finite(text: str) -> float:
     "The number in a text, if it is one and finite."
-    if not math.isfinite(number := float(text)): raise ValueError(f"{text[:20]} is not a finite number")
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text[:20]} is not a finite number")
     return number
 
 # %% ../../nbs/03_training.ipynb #recipeof1
 def recipe_of(record: dict) -> Recipe:
     "The recipe of a record, with what was not varied then as it is by default. `ValueError` for one that today's package does not know, or that no run can have."
     fields = record["recipe"]
-    try: return Recipe(**fields | {"channels": tuple(fields.get("channels", CHANNELS))})
+    try:
+        return Recipe(**fields | {"channels": tuple(fields.get("channels", CHANNELS))})
     except (TypeError, ValueError) as error:
-        raise ValueError(f"a record of recipe {record['recipe_name'][:60]!r} names what this version does not know ({repr(str(error)[:200])[1:-1]})") from error
+        raise ValueError(
+            f"a record of recipe {record['recipe_name'][:60]!r} names what this version does not know ({repr(str(error)[:200])[1:-1]})"
+        ) from error
 
 # %% ../../nbs/03_training.ipynb #da3c74e9
 def plot_history(
@@ -443,38 +804,63 @@ def plot_history(
     title: str = "",  # above them all
 ) -> Sequence[plt.Axes]:
     "Loss (nats), accuracy (%) and learning rate by epoch, with their last values in the titles; return the axes."
-    if axes is None: _, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
+    if axes is None:
+        _, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
     epochs, rates = ([row[name] for row in history] for name in ("epoch", "learning_rate"))
     for ax, what, unit, digits in zip(axes, ("loss", "accuracy"), ("nats", "%"), (3, 2)):
-        for split, label, colour, marker in (("train", "digits learnt from", "#D55E00", "o"), ("validation", "digits held out", "#0072B2", "s")):
-            if (values := [row[f"{split}_{what}"] for row in history])[0] is None: continue
+        for split, label, colour, marker in (
+            ("train", "digits learnt from", "#D55E00", "o"),
+            ("validation", "digits held out", "#0072B2", "s"),
+        ):
+            if (values := [row[f"{split}_{what}"] for row in history])[0] is None:
+                continue
             up = 1 if (split == "train") == (what == "loss") else -1
             ax.plot(epochs, values, marker=marker, ms=3, color=colour)
-            ax.annotate(label, (epochs[-1], values[-1]), (0, 7 * up), textcoords="offset points", ha="right", va="bottom" if up > 0 else "top", color=colour)
-            ax.set_title(f"{what.capitalize()}: {values[-1]:.{digits}f} {unit} at last, {label}", size=10)
+            ax.annotate(
+                label,
+                (epochs[-1], values[-1]),
+                (0, 7 * up),
+                textcoords="offset points",
+                ha="right",
+                va="bottom" if up > 0 else "top",
+                color=colour,
+            )
+            ax.set_title(
+                f"{what.capitalize()}: {values[-1]:.{digits}f} {unit} at last, {label}", size=10
+            )
         ax.set(xlabel="epoch", ylabel=f"{what} ({unit})", ymargin=0.2)
     axes[2].step(epochs, rates, where="mid", color="black", marker="o", ms=3)
     axes[2].set(xlabel="epoch", ylabel="learning rate", yscale="log")
     axes[2].set_title(f"Learning rate: {rates[0]:.2g} at first, {rates[-1]:.2g} at last", size=10)
-    for ax in axes: ax.locator_params(axis="x", integer=True)
+    for ax in axes:
+        ax.locator_params(axis="x", integer=True)
     axes[0].figure.suptitle(title)
     return axes
 
 # %% ../../nbs/03_training.ipynb #7deb96c1
 SUCCESS = 99.4  # per cent of held-out digits
 
+
 def report_success(record: dict):
     "Say so where the held-out accuracy of the last epoch is at least 99.4 %."
     accuracy = record["history"][-1]["validation_accuracy"]
-    if accuracy is not None and accuracy >= SUCCESS: print(f"Model training successful: {accuracy:.2f}% accuracy in {record['epochs']} epochs")
+    if accuracy is not None and accuracy >= SUCCESS:
+        print(f"Model training successful: {accuracy:.2f}% accuracy in {record['epochs']} epochs")
+
 
 def train_and_evaluate(
     max_epochs: int = 20,
     splits: Splits | None = None,  # MNIST or what stands in for it if None
 ) -> tuple[int, float, float]:
     "Train by `Recipe.original()` and save `mnist_model.pth`; parameters, last training and best held-out accuracy in per cent."
-    model, record = run_recipe(replace(Recipe.original(), epochs=max_epochs), splits or load_splits())
+    model, record = run_recipe(
+        replace(Recipe.original(), epochs=max_epochs), splits or load_splits()
+    )
     save_weights(model, "mnist_model.pth")
     report_success(record)
     history = record["history"]
-    return record["parameters"], history[-1]["train_accuracy"], max(row["validation_accuracy"] for row in history)
+    return (
+        record["parameters"],
+        history[-1]["train_accuracy"],
+        max(row["validation_accuracy"] for row in history),
+    )

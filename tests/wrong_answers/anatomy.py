@@ -26,6 +26,10 @@ def pixels_of_the_square(model):
 WRONG = {
     "check_receptive_field": [6, 8, 14, 28],
     "check_macs": [677_376, 338_688, 864, 876, 14_112, 21_168, 171_696, 1],
-    "check_grow": [jump_too_early, lambda layers: 1 + sum(kernel - 1 for kernel, _ in layers), lambda layers: layers[0][2]],
+    "check_grow": [
+        jump_too_early,
+        lambda layers: 1 + sum(kernel - 1 for kernel, _ in layers),
+        lambda layers: layers[0][2],
+    ],
     "check_seen": [rows_of_the_sum, pixels_of_the_square],
 }

@@ -10,18 +10,25 @@ from s6erav3.your_digit import predict
 
 def reporting(say, status=1, caught=(OSError, ValueError)):
     "A `run` that says an error in some way."
+
     def run(command):
-        try: command()
+        try:
+            command()
         except caught as error:
             say(error)
             return status
         return 0
+
     return run
 
 
-def says_nothing(command): command()
+def says_nothing(command):
+    command()
+
+
 def quiet(files, *options):
-    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as said: main(["predict", *files, *options])
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as said:
+        main(["predict", *files, *options])
     return out.getvalue(), said.getvalue()
 
 
@@ -36,13 +43,15 @@ def printing(files):
 
 
 def deaf(files):
-    with redirect_stdout(io.StringIO()) as out: main(["predict", *files, "--json"])
+    with redirect_stdout(io.StringIO()) as out:
+        main(["predict", *files, "--json"])
     return {row["file"]: [row["digit"]] for row in json.loads(out.getvalue())}, []
 
 
 def without_faults(files):
     digits = {}
-    for row in json.loads(quiet(files, "--json")[0]): digits.setdefault(row["file"], []).append(row["digit"])
+    for row in json.loads(quiet(files, "--json")[0]):
+        digits.setdefault(row["file"], []).append(row["digit"])
     return digits, []
 
 
@@ -51,9 +60,37 @@ def without_command(files):
 
 
 WRONG = {
-    "check_statuses": [(1, 2, 1, 1), (0, 1, 1, 1), (0, 2, 2, 1), (0, 2, 0, 1), (0, 2, 1, 0), (0, 2, 1, 2)],
-    "check_run": [says_nothing, reporting(lambda error: print(f"Error: {error}")), reporting(lambda error: print(f"Error: {error}", file=sys.stderr)), reporting(lambda error: print(f"Error: {error}", file=sys.stderr), status=0),
-                  reporting(lambda error: print(f"Error: {error}", file=sys.stderr), status=2), reporting(lambda error: traceback.print_exception(error)), reporting(lambda error: print("Error: something went wrong", file=sys.stderr)),
-                  reporting(lambda error: print(f"Error: {' '.join(str(error).split())}", file=sys.stderr), caught=Exception), reporting(lambda error: print(f"Error: {' '.join(str(error).split())}", file=sys.stderr), caught=BaseException)],
-    "check_read": [last_of_each, printing, deaf, without_faults, without_command, lambda files: quiet(files)],
+    "check_statuses": [
+        (1, 2, 1, 1),
+        (0, 1, 1, 1),
+        (0, 2, 2, 1),
+        (0, 2, 0, 1),
+        (0, 2, 1, 0),
+        (0, 2, 1, 2),
+    ],
+    "check_run": [
+        says_nothing,
+        reporting(lambda error: print(f"Error: {error}")),
+        reporting(lambda error: print(f"Error: {error}", file=sys.stderr)),
+        reporting(lambda error: print(f"Error: {error}", file=sys.stderr), status=0),
+        reporting(lambda error: print(f"Error: {error}", file=sys.stderr), status=2),
+        reporting(lambda error: traceback.print_exception(error)),
+        reporting(lambda error: print("Error: something went wrong", file=sys.stderr)),
+        reporting(
+            lambda error: print(f"Error: {' '.join(str(error).split())}", file=sys.stderr),
+            caught=Exception,
+        ),
+        reporting(
+            lambda error: print(f"Error: {' '.join(str(error).split())}", file=sys.stderr),
+            caught=BaseException,
+        ),
+    ],
+    "check_read": [
+        last_of_each,
+        printing,
+        deaf,
+        without_faults,
+        without_command,
+        lambda files: quiet(files),
+    ],
 }

@@ -1,19 +1,23 @@
 import torch
 
 
-def picture_by_picture(source, share): return torch.rand(len(source), generator=torch.Generator().manual_seed(0)) < share
+def picture_by_picture(source, share):
+    return torch.rand(len(source), generator=torch.Generator().manual_seed(0)) < share
 
 
-def the_last(source, share): return source >= (1 - share) * (source.max() + 1)
+def the_last(source, share):
+    return source >= (1 - share) * (source.max() + 1)
 
 
 def one_of_each(source, share):
     held = torch.zeros(len(source), dtype=torch.bool)
-    for digit in source.unique(): held[(source == digit).nonzero()[0]] = True
+    for digit in source.unique():
+        held[(source == digit).nonzero()[0]] = True
     return held
 
 
-def their_numbers(source, share): return torch.randperm(len(source))[:int(share * len(source))]
+def their_numbers(source, share):
+    return torch.randperm(len(source))[: int(share * len(source))]
 
 
 WRONG = {

@@ -3,7 +3,11 @@ from scipy.stats import binomtest, norm
 
 
 def first_good(predictions, target):
-    return next(t for t in np.arange(0, 1, 0.01) if predictions.correct[predictions.confidence >= t].mean() >= target)
+    return next(
+        t
+        for t in np.arange(0, 1, 0.01)
+        if predictions.correct[predictions.confidence >= t].mean() >= target
+    )
 
 
 def chosen_by_the_test(valid, test, target):
@@ -21,7 +25,10 @@ def all_digits_reported(valid, test, target):
 
 
 def pooled(valid, test, target):
-    confidence, correct = (np.concatenate([getattr(part, name) for part in (valid, test)]) for name in ("confidence", "correct"))
+    confidence, correct = (
+        np.concatenate([getattr(part, name) for part in (valid, test)])
+        for name in ("confidence", "correct")
+    )
     threshold = next(t for t in np.arange(0, 1, 0.01) if correct[confidence >= t].mean() >= target)
     return threshold, test.correct[test.confidence >= threshold].mean()
 
@@ -47,6 +54,17 @@ def different_digits(first, second):
 WRONG = {
     "check_always_eight": [(10, 100), (1.0, 0.1), (100, 100), (10, 10)],
     "check_half_as_wide": [20_000, 5_000, 100_000, 15_000],
-    "check_choose": [chosen_by_the_test, reported_where_it_was_chosen, all_digits_reported, pooled, takes_its_word],
-    "check_luck": [every_digit_tosses, one_side, different_digits, lambda first, second: first.mean() - second.mean()],
+    "check_choose": [
+        chosen_by_the_test,
+        reported_where_it_was_chosen,
+        all_digits_reported,
+        pooled,
+        takes_its_word,
+    ],
+    "check_luck": [
+        every_digit_tosses,
+        one_side,
+        different_digits,
+        lambda first, second: first.mean() - second.mean(),
+    ],
 }

@@ -6,14 +6,19 @@ from s6erav3.evaluation.evidence import gradient_map
 from s6erav3.training.train import log_probabilities
 
 
-def correlation(first, second): return np.corrcoef(first.flatten(), second.flatten())[0, 1]
+def correlation(first, second):
+    return np.corrcoef(first.flatten(), second.flatten())[0, 1]
 
 
-def answer_of(model, image): return int(log_probabilities(model, image[None]).argmax())
+def answer_of(model, image):
+    return int(log_probabilities(model, image[None]).argmax())
 
 
 def own_answers(explain, trained, untrained, image):
-    return correlation(explain(trained, image, answer_of(trained, image)), explain(untrained, image, answer_of(untrained, image)))
+    return correlation(
+        explain(trained, image, answer_of(trained, image)),
+        explain(untrained, image, answer_of(untrained, image)),
+    )
 
 
 def nothing_said(explain, trained, untrained, image):
@@ -32,7 +37,9 @@ def same_network(explain, trained, untrained, image):
 
 def whole_matrix(explain, trained, untrained, image):
     digit = answer_of(trained, image)
-    return np.corrcoef(explain(trained, image, digit).flatten(), explain(untrained, image, digit).flatten())
+    return np.corrcoef(
+        explain(trained, image, digit).flatten(), explain(untrained, image, digit).flatten()
+    )
 
 
 def difference(explain, trained, untrained, image):
@@ -50,11 +57,20 @@ def farthest(points, labels):
 
 def nothing_at_zero(points, labels):
     distances = torch.cdist(points, points).fill_diagonal_(0)
-    return (labels[distances.masked_fill(distances == 0, torch.inf).argmin(dim=1)] == labels).float().mean()
+    return (
+        (labels[distances.masked_fill(distances == 0, torch.inf).argmin(dim=1)] == labels)
+        .float()
+        .mean()
+    )
 
 
 def per_cent(points, labels):
-    return 100 * (labels[torch.cdist(points, points).fill_diagonal_(torch.inf).argmin(dim=1)] == labels).float().mean()
+    return (
+        100
+        * (labels[torch.cdist(points, points).fill_diagonal_(torch.inf).argmin(dim=1)] == labels)
+        .float()
+        .mean()
+    )
 
 
 def along(model, image, digit, steps=50):
@@ -64,7 +80,14 @@ def along(model, image, digit, steps=50):
 
 WRONG = {
     "check_blank": [108, 56, 54, 28, 0, 27],
-    "check_resemblance": [own_answers, nothing_said, of_the_untrained, same_network, whole_matrix, difference],
+    "check_resemblance": [
+        own_answers,
+        nothing_said,
+        of_the_untrained,
+        same_network,
+        whole_matrix,
+        difference,
+    ],
     "check_share_read": [itself, farthest, nothing_at_zero, per_cent],
     "check_integrated": [
         lambda model, image, digit: gradient_map(model, image, digit),

@@ -12,10 +12,21 @@ ACCURACY = {"old": (60.0, 72.0, 55.0), "new": (71.0, 70.0, 80.0)}
 
 def runs(new=NEW, seeds=(0, 1, 2), test=None) -> list[dict]:
     "Records of runs that were never made."
+
     def record(recipe, seed):
         last = ACCURACY[recipe.name][seed]
-        history = [{"validation_accuracy": last + 3 * seed + (recipe is OLD), "train_accuracy": last - 9}, {"validation_accuracy": last, "train_accuracy": last + seed * (1 + (recipe is OLD))}]
-        return {"recipe_name": recipe.name, "recipe": asdict(recipe), "seed": seed, "history": history, "test_accuracy": test}
+        history = [
+            {"validation_accuracy": last + 3 * seed + (recipe is OLD), "train_accuracy": last - 9},
+            {"validation_accuracy": last, "train_accuracy": last + seed * (1 + (recipe is OLD))},
+        ]
+        return {
+            "recipe_name": recipe.name,
+            "recipe": asdict(recipe),
+            "seed": seed,
+            "history": history,
+            "test_accuracy": test,
+        }
+
     return [record(recipe, seed) for recipe in (OLD, new) for seed in seeds]
 
 
@@ -23,9 +34,24 @@ old, new = (np.array(ACCURACY[name]) for name in ("old", "new"))
 fair = runs()
 WRONG = {
     "check_false_alarms": [(0.05, 0.05), (0.95, 0.95), (0.95, 0.38), (0.95, 0.05**19), (95, 62)],
-    "check_paired_t": [lambda before, after: stats.ttest_ind(after, before).statistic, lambda before, after: stats.ttest_rel(before, after).statistic, lambda before, after: (after - before).mean(),
-                       lambda before, after: (after - before).mean() / (after - before).std() * len(after) ** 0.5, lambda before, after: (after - before).mean() / (after - before).std(ddof=1),
-                       lambda before, after: stats.wilcoxon(after, before).statistic],
-    "check_comparison": [(fair, old - new), (fair, (new - old).mean()), (fair, np.sort(new) - np.sort(old)), (fair, new - old + [-1, -1, -1]), (fair, (new - old) / 100), ([], new - old),
-                         (runs(test=98.0), new - old), (runs(replace(NEW, momentum=0.5)), new - old), (runs(seeds=(0,)), new[:1] - old[:1]), (fair, new - old + [0, -1, -2])],
+    "check_paired_t": [
+        lambda before, after: stats.ttest_ind(after, before).statistic,
+        lambda before, after: stats.ttest_rel(before, after).statistic,
+        lambda before, after: (after - before).mean(),
+        lambda before, after: (after - before).mean() / (after - before).std() * len(after) ** 0.5,
+        lambda before, after: (after - before).mean() / (after - before).std(ddof=1),
+        lambda before, after: stats.wilcoxon(after, before).statistic,
+    ],
+    "check_comparison": [
+        (fair, old - new),
+        (fair, (new - old).mean()),
+        (fair, np.sort(new) - np.sort(old)),
+        (fair, new - old + [-1, -1, -1]),
+        (fair, (new - old) / 100),
+        ([], new - old),
+        (runs(test=98.0), new - old),
+        (runs(replace(NEW, momentum=0.5)), new - old),
+        (runs(seeds=(0,)), new[:1] - old[:1]),
+        (fair, new - old + [0, -1, -2]),
+    ],
 }

@@ -4,14 +4,20 @@ import torch.nn.functional as F
 from s6erav3.data import normalize
 
 
-def as_it_is(model, digits): return 100 * (model(normalize(digits.images)).argmax(dim=1) == digits.labels).double().mean().item()
+def as_it_is(model, digits):
+    return (
+        100
+        * (model(normalize(digits.images)).argmax(dim=1) == digits.labels).double().mean().item()
+    )
 
 
 def without_gradient(model, digits):
-    with torch.no_grad(): return as_it_is(model, digits)
+    with torch.no_grad():
+        return as_it_is(model, digits)
 
 
-def stays_in_evaluation(model, digits): return as_it_is(model.eval(), digits)
+def stays_in_evaluation(model, digits):
+    return as_it_is(model.eval(), digits)
 
 
 def back_to_training(model, digits):
@@ -20,10 +26,14 @@ def back_to_training(model, digits):
     return result
 
 
-def fraction(model, digits): return stays_in_evaluation(model, digits) / 100
+def fraction(model, digits):
+    return stays_in_evaluation(model, digits) / 100
 
 
-def not_normalised(model, digits): return 100 * (model(digits.images.float()).argmax(dim=1) == digits.labels).double().mean().item()
+def not_normalised(model, digits):
+    return (
+        100 * (model(digits.images.float()).argmax(dim=1) == digits.labels).double().mean().item()
+    )
 
 
 def one_at(row, column):
@@ -40,8 +50,26 @@ def impulse(first, second):
 
 WRONG = {
     "check_count": [6822, 1308, 7242, 8130, 7000],
-    "check_shift": [one_at(1, 2), one_at(0, 1), one_at(1, 1), [[0, 0, 0], [-1, 0, 1], [0, 0, 0]], torch.ones(1, 3)],
-    "check_merge": [lambda a, b: F.pad(a + b, (1, 1, 1, 1)), lambda a, b: F.pad(a * b, (1, 1, 1, 1)), impulse, lambda a, b: a @ b,
-                    lambda a, b: F.conv2d(F.pad(a, (2, 2, 2, 2))[None, None], b[None, None])[0, 0]],
-    "check_accuracy": [as_it_is, without_gradient, stays_in_evaluation, back_to_training, fraction, not_normalised],
+    "check_shift": [
+        one_at(1, 2),
+        one_at(0, 1),
+        one_at(1, 1),
+        [[0, 0, 0], [-1, 0, 1], [0, 0, 0]],
+        torch.ones(1, 3),
+    ],
+    "check_merge": [
+        lambda a, b: F.pad(a + b, (1, 1, 1, 1)),
+        lambda a, b: F.pad(a * b, (1, 1, 1, 1)),
+        impulse,
+        lambda a, b: a @ b,
+        lambda a, b: F.conv2d(F.pad(a, (2, 2, 2, 2))[None, None], b[None, None])[0, 0],
+    ],
+    "check_accuracy": [
+        as_it_is,
+        without_gradient,
+        stays_in_evaluation,
+        back_to_training,
+        fraction,
+        not_normalised,
+    ],
 }

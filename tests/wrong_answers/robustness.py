@@ -34,10 +34,20 @@ def only_half(images, share):
 
 
 def added(images, share):
-    return (images + share * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    return (
+        images + share * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+    ).clamp(0, 1)
 
 
-GENTLE = Recipe("noisy", epochs=1, batch_size=50, learning_rate=0.05, schedule="constant", rotation=0, dropout=0.0)
+GENTLE = Recipe(
+    "noisy",
+    epochs=1,
+    batch_size=50,
+    learning_rate=0.05,
+    schedule="constant",
+    rotation=0,
+    dropout=0.0,
+)
 
 
 def trained(model, images, labels):
@@ -50,10 +60,18 @@ WRONG = {
     "check_salt": [in_place, unseeded, same_places, only_ink, only_half, added],
     "check_taught": [
         lambda model, digits: model,
-        lambda model, digits: trained(model, normalize(distort(digits.images, "noise", 0.2)), digits.labels),
-        lambda model, digits: trained(deepcopy(model), distort(digits.images, "noise", 0.2), digits.labels),
-        lambda model, digits: trained(deepcopy(model), normalize(digits.images), digits.labels.roll(1)),
+        lambda model, digits: trained(
+            model, normalize(distort(digits.images, "noise", 0.2)), digits.labels
+        ),
+        lambda model, digits: trained(
+            deepcopy(model), distort(digits.images, "noise", 0.2), digits.labels
+        ),
+        lambda model, digits: trained(
+            deepcopy(model), normalize(digits.images), digits.labels.roll(1)
+        ),
         lambda model, digits: fit(deepcopy(model), GENTLE, digits, verbose=False),
-        lambda model, digits: trained(MNISTModel(), normalize(distort(digits.images[:200], "noise", 0.2)), digits.labels[:200]),
+        lambda model, digits: trained(
+            MNISTModel(), normalize(distort(digits.images[:200], "noise", 0.2)), digits.labels[:200]
+        ),
     ],
 }
