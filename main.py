@@ -1,4 +1,4 @@
-from s6erav3.cli import main
+from s6erav3.__main__ import main
 
 if __name__ == "__main__":
     raise SystemExit(main(["train", "--recipe", "original"]))

@@ -27,7 +27,7 @@ setup(
     ],
     python_requires=f">={settings['min_python']}",
     packages=find_packages(include=["s6erav3", "s6erav3.*"]),
-    package_data={"s6erav3": ["weights/*", "drawing.js", "drawing.css", "evaluation/votes/*"]},
+    package_data={"s6erav3": ["weights/*", "pictures/drawing.*", "evaluation/votes/*"]},
     install_requires=settings["requirements"].split(),
     extras_require={
         extra: settings[f"{extra}_requirements"].split()
