@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass
 
 UNANSWERED = "There is no answer yet: put yours in place of the dots."
+NAN = "Your answer is nan, which is no number: a logarithm or a division in it has gone wrong."
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def call(function, *arguments):
 
 
 def check(praise: str):
-    "Make a check of a function that says in a sentence what is wrong with an answer, or gives None where nothing is."
+    "Make a check of a function that says what is wrong with an answer, or returns None."
 
     def decorate(find_fault):
         @functools.wraps(find_fault)
@@ -39,10 +40,7 @@ def check(praise: str):
                 if any(part is ... for part in answer):
                     raise Unanswered
                 if any(part != part for part in answer if isinstance(part, float)):
-                    return Verdict(
-                        False,
-                        "Your answer is nan, which is no number: a logarithm or a division in it has gone wrong.",
-                    )
+                    return Verdict(False, NAN)
                 fault = find_fault(*answer)
             except Unanswered:
                 return Verdict(False, UNANSWERED)

@@ -8,15 +8,15 @@ from pathlib import Path
 from PIL import Image
 
 from checks import call, check
-from s6erav3.cli import main
-from s6erav3.drawing import SENT, example_drawing
+from s6erav3.__main__ import main
+from s6erav3.pictures.canvas import CANVAS_SIZE, example_drawing
 
 
 def pictures(folder) -> list[str]:
     "Three files in `folder`: a three; no picture at all; two threes side by side. Their names."
-    three = Image.frombytes("L", (SENT, SENT), example_drawing())
-    row = Image.new("L", (2 * SENT, SENT))
-    for left in (0, SENT):
+    three = Image.frombytes("L", (CANVAS_SIZE, CANVAS_SIZE), example_drawing())
+    row = Image.new("L", (2 * CANVAS_SIZE, CANVAS_SIZE))
+    for left in (0, CANVAS_SIZE):
         row.paste(three, (left, 0))
     names = [str(Path(folder, name)) for name in ("three.png", "poem.png", "row.png")]
     three.save(names[0])
@@ -31,10 +31,12 @@ def _status(*arguments) -> int:
 
 
 @check(
-    "0 only where all went well, 2 for a call that makes no sense, 1 for one that could not be carried out."
+    "0 only where all went well, 2 for a call that makes no sense, 1 for one that "
+    "could not be carried out."
 )
 def check_statuses(summary, dance, missing, mixed):
-    "The exit statuses of `summary`, `dance`, `predict nowhere.png`, and `predict three.png poem.png row.png`."
+    "The exit statuses of `summary`, `dance`, `predict nowhere.png`, and `predict"
+    "three.png poem.png row.png`."
     with tempfile.TemporaryDirectory() as folder:
         right = [
             _status("summary"),
@@ -50,13 +52,22 @@ def check_statuses(summary, dance, missing, mixed):
             "The first call does what it is asked to. By custom one number alone stands for that."
         )
     if given[1] != right[1]:
-        return "There is no command `dance`. That is not a misfortune on the way but a call that cannot be understood, and it has a number of its own."
+        return (
+            "There is no command `dance`. That is not a misfortune on the way but a "
+            "call that cannot be understood, and it has a number of its own."
+        )
     if given[2] == 2:
-        return "`predict FILE` is a call that makes sense; it is only that this file is not there when it is carried out."
+        return (
+            "`predict FILE` is a call that makes sense; it is only that this file is "
+            "not there when it is carried out."
+        )
     if given[2] != right[2]:
         return "There is no file of that name, so nothing was read; what tells a script so?"
     if given[3] == 0:
-        return "Two of three pictures are read, but a script that only looks at the status would believe that all three were."
+        return (
+            "Two of three pictures are read, but a script that only looks at the "
+            "status would believe that all three were."
+        )
     return (
         f"The last call is understood and partly carried out; {given[3]} is not what it ends with."
     )
@@ -70,7 +81,8 @@ def _said(run, command) -> tuple:
 
 
 @check(
-    "One line where errors belong, a status that is not 0, and what is no error of the user's gets through."
+    "One line where errors belong, a status that is not 0, and what is no error of "
+    "the user's gets through."
 )
 def check_run(run):
     "`run(command)`: 0, or 1 and a line on stderr for `OSError` and `ValueError`."
@@ -88,14 +100,23 @@ def check_run(run):
     if out != "three\n":
         return "What the command prints should come through as it is."
     if status != 0 or error:
-        return f"After a command that went well it says {error!r} on stderr and returns {status!r}; nothing and 0 are wanted."
+        return (
+            f"After a command that went well it says {error!r} on stderr and returns "
+            f"{status!r}; nothing and 0 are wanted."
+        )
     status, error, out = _said(run, fails(ValueError("poem.png is not a picture")))
     if status is None or status == 0:
         return f"After an error it returns {status!r}: a script would go on as if all were well."
     if status != 1:
-        return f"After an error it returns {status!r}; 1 is wanted. (2 is kept for calls that cannot be understood.)"
+        return (
+            f"After an error it returns {status!r}; 1 is wanted. (2 is kept for calls "
+            "that cannot be understood.)"
+        )
     if out:
-        return "The error was printed to stdout. There a script looks for results; errors go to `sys.stderr`."
+        return (
+            "The error was printed to stdout. There a script looks for results; errors "
+            "go to `sys.stderr`."
+        )
     if "Traceback" in error:
         return "A traceback helps whoever mends the program. Whoever uses it wants one line."
     if "poem.png is not a picture" not in error:
@@ -106,13 +127,19 @@ def check_run(run):
         return "One line, with its end, is wanted."
     _, error, _ = _said(run, fails(OSError("line one\nline two")))
     if error.count("\n") != 1:
-        return "An error whose text has two lines is printed as two: join them, so that a program may read line by line."
+        return (
+            "An error whose text has two lines is printed as two: join them, so that a "
+            "program may read line by line."
+        )
     for unforeseen in (KeyboardInterrupt(), ZeroDivisionError("a mistake of the program's")):
         try:
             _said(run, fails(unforeseen))
         except type(unforeseen):
             continue
-        return f"It swallows a {type(unforeseen).__name__} as well. Only what can be foreseen, `OSError` and `ValueError`, is for the user to mend."
+        return (
+            f"It swallows a {type(unforeseen).__name__} as well. Only what can be "
+            "foreseen, `OSError` and `ValueError`, is for the user to mend."
+        )
 
 
 @check("Digits by file, in order, and the faults apart: another program can go on with that.")
@@ -129,16 +156,28 @@ def check_read(read):
     if out.getvalue():
         return "The command's JSON was printed and not caught: `redirect_stdout` takes it."
     if error.getvalue():
-        return "What the command says of files that it cannot read was printed and not caught: `redirect_stderr` takes it."
+        return (
+            "What the command says of files that it cannot read was printed and not "
+            "caught: `redirect_stderr` takes it."
+        )
     if not isinstance(got, tuple) or len(got) != 2:
         return "A pair is wanted: a dictionary with the digits of each file, and a list of lines."
     digits, faults = got
     if files[2] not in digits:
-        return f"The file after the one that cannot be read is missing; files found: {[Path(file).name for file in digits]}."
+        return (
+            "The file after the one that cannot be read is missing; files found: "
+            f"{[Path(file).name for file in digits]}."
+        )
     if digits[files[2]] == 3 or digits[files[2]] == [3]:
-        return "A picture with two digits gives two rows of the table; the second has taken the place of the first, or was left out."
+        return (
+            "A picture with two digits gives two rows of the table; the second has "
+            "taken the place of the first, or was left out."
+        )
     if digits.get(files[0]) == 3:
-        return "Let each file have a list of digits, also where there is only one: who reads the result should not have to ask."
+        return (
+            "Let each file have a list of digits, also where there is only one: who "
+            "reads the result should not have to ask."
+        )
     if files[1] in digits:
         return "The file that cannot be read has no digits; it belongs to the faults."
     if digits != {files[0]: [3], files[2]: [3, 3]}:
@@ -146,6 +185,9 @@ def check_read(read):
     if not faults:
         return "Nothing is said of the file that cannot be read."
     if len(faults) != 1 or "poem.png is not a picture" not in faults[0]:
-        return f"One line is wanted, about poem.png; there are {len(faults)}: {[str(line)[:60] for line in faults]}."
+        return (
+            f"One line is wanted, about poem.png; there are {len(faults)}: "
+            f"{[str(line)[:60] for line in faults]}."
+        )
     if nothing[0] != {} or len(nothing[1]) != 1:
         return "Where no file can be read, an empty dictionary and one line are wanted."

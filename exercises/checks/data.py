@@ -3,27 +3,30 @@
 import torch
 
 from checks import call, check
-from s6erav3.data import MEAN, STD, Digits, load_splits, to_unit
+from s6erav3.data.augment import MEAN, STD, to_float
+from s6erav3.data.mnist import Digits, load_splits
 
 
 @check(
-    "The zeros that a convolution puts round a normalised picture are a faint grey, not the background."
+    "The zeros that a convolution puts around a normalised image are a faint grey, "
+    "not the background."
 )
 def check_grey(grey):
     "The byte that `normalize` turns into 0."
-    right = 255 * MEAN
-    if abs(grey - right) <= 1:
+    correct = 255 * MEAN
+    if abs(grey - correct) <= 1:
         return
     if grey == 0:
-        return (
-            f"A byte of 0 becomes {(0 - MEAN) / STD:.2f}, which is not 0: the mean is taken off it."
-        )
+        return f"A byte of 0 becomes {(0 - MEAN) / STD:.2f}, not 0: the mean is subtracted from it."
     if abs(grey - MEAN) < 0.01:
         return "That is the pixel from 0 to 1. As a byte it goes from 0 to 255."
     if abs(grey - MEAN / STD) < 0.01 or abs(grey + MEAN / STD) < 0.01:
-        return "That goes the other way: it is what black becomes. Asked is what becomes 0."
+        return "That is the other direction: what black becomes. Asked is what becomes 0."
     if abs(grey - 127.5) <= 1:
-        return "The middle of the scale would be right if pixels were as often bright as dark. Most are black."
+        return (
+            "The middle of the scale would be correct if pixels were as often bright as dark. "
+            "Most are black."
+        )
     return f"{grey} becomes {(grey / 255 - MEAN) / STD:.2f} by `normalize`, and should become 0."
 
 
@@ -31,69 +34,106 @@ SHARE = 0.2
 
 
 def _sources(n_versions=4) -> torch.Tensor:
-    "Of 200 digits in order four pictures each, mixed."
-    return torch.arange(200).repeat(n_versions)[
-        torch.randperm(200 * n_versions, generator=torch.Generator().manual_seed(0))
-    ]
+    "Of 200 digits in order four images each, shuffled."
+    generator = torch.Generator().manual_seed(0)
+    order = torch.randperm(200 * n_versions, generator=generator)
+    return torch.arange(200).repeat(n_versions)[order]
 
 
-@check("No digit stands on both sides, the share is right, and the digits were drawn.")
-def check_split(split):
-    "`split(source, share)`: a mask of the pictures to hold out, given of each the digit it was made from."
+@check("No digit is on both sides, the share is right, and the digits were drawn at random.")
+def check_split(validation_mask):
+    "`validation_mask(source, share)`: which images are for validation, given their digits."
     source = _sources()
-    held = torch.as_tensor(call(split, source, SHARE))
-    if held.shape != source.shape or held.dtype != torch.bool:
-        return f"Give a mask: True or False for each of the {len(source)} pictures, not {held.dtype} of shape {tuple(held.shape)}."
-    share = held.double().mean().item()
+    mask = torch.as_tensor(call(validation_mask, source, SHARE))
+    if mask.shape != source.shape or mask.dtype != torch.bool:
+        return (
+            f"Return a mask: True or False for each of the {len(source)} images, "
+            f"not {mask.dtype} of shape {tuple(mask.shape)}."
+        )
+    share = mask.double().mean().item()
     if abs(share - SHARE) > 0.05:
         return (
-            f"{100 * share:.0f} % of the pictures are held out; {100 * SHARE:.0f} % were asked for."
+            f"{100 * share:.0f} % of the images are for validation; "
+            f"{100 * SHARE:.0f} % were asked for."
         )
-    both = set(source[held].tolist()) & set(source[~held].tolist())
+    both = set(source[mask].tolist()) & set(source[~mask].tolist())
     if both:
-        return f"{len(both)} digits have versions on both sides. The network would be asked about digits that it has learnt from."
-    ids = sorted(set(source[held].tolist()))
+        return (
+            f"{len(both)} digits have versions on both sides. "
+            "The network would be validated on digits that it was trained on."
+        )
+    ids = sorted(set(source[mask].tolist()))
     if ids[-1] - ids[0] == len(ids) - 1:
-        return "The held-out digits are neighbours in the list. If it is sorted by class or by writer, whole classes are held out: draw them at random."
+        return (
+            "The validation digits are neighbours in the list. If it is sorted by class or by "
+            "writer, whole classes are missing from training: draw them at random."
+        )
 
 
-def _accuracy(learn: Digits, ask: Digits) -> float:
-    "Per cent of `ask` whose nearest neighbour in `learn` is of the same class."
-    distances = torch.cdist(to_unit(ask.images).flatten(1), to_unit(learn.images).flatten(1))
-    return 100 * (learn.labels[distances.argmin(dim=1)] == ask.labels).double().mean().item()
+def _accuracy(train: Digits, queries: Digits) -> float:
+    "Per cent of `queries` whose nearest neighbour in `train` is of the same class."
+    rows = to_float(queries.images).flatten(1)
+    nearest = torch.cdist(rows, to_float(train.images).flatten(1)).argmin(dim=1)
+    return 100 * (train.labels[nearest] == queries.labels).double().mean().item()
 
 
-def _moved(digits: Digits, pixels: int) -> Digits:
+def _translated(digits: Digits, pixels: int) -> Digits:
+    "All images moved to the right."
     return Digits(digits.images.roll(pixels, dims=3), digits.labels)
 
 
-def _with(learn: Digits, *moves) -> Digits:
-    "Digits with copies moved by so many pixels."
-    parts = [learn, *(_moved(learn, pixels) for pixels in moves)]
+def _with_copies(digits: Digits, *moves) -> Digits:
+    "The images, and copies of them moved by so many pixels each."
+    parts = [digits, *(_translated(digits, pixels) for pixels in moves)]
     return Digits(*map(torch.cat, zip(*parts)))
 
 
-@check(
-    "Two pixels undo the neighbours, and copies that are moved too bring most of it back: that is augmentation without a network."
-)
-def check_moved(plain, moved, taught):
-    "Accuracy of nearest neighbours in per cent: as they are, moved by two pixels, and moved but with moved copies to learn from."
-    splits = load_splits("auto")
-    learn, ask = splits.train.take(slice(1_000)), splits.valid.take(slice(250))
-    right = {
-        "plain": _accuracy(learn, ask),
-        "moved": _accuracy(learn, _moved(ask, 2)),
-        "taught": _accuracy(_with(learn, 2, -2), _moved(ask, 2)),
+def _correct_accuracies(train: Digits, queries: Digits) -> dict[str, float]:
+    "What the three accuracies should be."
+    translated = _translated(queries, 2)
+    return {
+        "plain": _accuracy(train, queries),
+        "translated": _accuracy(train, translated),
+        "augmented": _accuracy(_with_copies(train, 2, -2), translated),
     }
-    got = {"plain": float(plain), "moved": float(moved), "taught": float(taught)}
+
+
+@check(
+    "A translation by two pixels lowers the accuracy of nearest neighbours, and translated copies "
+    "bring most of it back: that is augmentation without a network."
+)
+def check_moved(plain, translated, augmented):
+    "Accuracy of nearest neighbours in per cent: plain, translated, and with translated copies."
+    splits = load_splits("auto")
+    train = splits.train.subset(slice(1_000))
+    queries = splits.valid.subset(slice(250))
+    correct = _correct_accuracies(train, queries)
+    got = {
+        "plain": float(plain),
+        "translated": float(translated),
+        "augmented": float(augmented),
+    }
     if all(0 <= value <= 1 for value in got.values()):
         return "These look like fractions: give them in per cent."
     if got["plain"] == 100:
-        return "Nothing is ever wrong: are the digits you ask about among those to learn from? Then each is its own neighbour."
-    if abs(got["moved"] - got["plain"]) < 0.2:
-        return "Moving changes nothing: move only the digits that you ask about, not those to learn from as well."
-    if abs(got["taught"] - _accuracy(_with(learn, -2), _moved(ask, 2))) < 0.2:
-        return "The copies are moved to the left only, and the digits asked about to the right: make copies both ways."
-    off = [name for name, value in got.items() if abs(value - right[name]) > 0.2]
+        return (
+            "Nothing is ever wrong: are the queries among the training images? "
+            "Then each is its own nearest neighbour."
+        )
+    if abs(got["translated"] - got["plain"]) < 0.2:
+        return (
+            "The translation changes nothing: translate only the queries, "
+            "not the training images as well."
+        )
+    one_way = _accuracy(_with_copies(train, -2), _translated(queries, 2))
+    if abs(got["augmented"] - one_way) < 0.2:
+        return (
+            "The copies are translated to the left only, and the queries to the right: "
+            "make copies both ways."
+        )
+    off = [name for name, value in got.items() if abs(value - correct[name]) > 0.2]
     if off:
-        return f"`{off[0]}` is {got[off[0]]:.1f} here, and not what comes out with the first 1,000 digits of train, the first 250 of valid, and pixels from 0 to 1."
+        return (
+            f"`{off[0]}` is {got[off[0]]:.1f} here, and not what results from the first 1,000 "
+            "training images, the first 250 validation images, and pixels from 0 to 1."
+        )

@@ -1,142 +1,203 @@
-"Checks of exercises/04_evaluation.ipynb."
+"Checks of exercises/06_evaluation.ipynb."
 
 import numpy as np
 from scipy.stats import binomtest, norm
 
 from checks import call, check
-from s6erav3.evaluation.metrics import Predictions, accuracy_interval, per_class
+from s6erav3.evaluation.metrics import accuracy_interval, per_class
+from s6erav3.inference import Predictions
 
 
 @check(
-    "High recall alone is cheap: whoever says 8 of everything misses none, and is wrong nine times in ten."
+    "High recall alone is easy: a network that always predicts 8 misses no eight, "
+    "and is wrong nine times in ten."
 )
 def check_always_eight(recall, precision):
-    "A network that calls every digit an 8, tested on as many digits of each class."
+    "A network that classifies every image as 8, tested on equally many images of each class."
     eights = Predictions(np.repeat(np.arange(10), 5), np.tile(np.eye(10)[8], (50, 1)))
     right_precision, right_recall = per_class(eights).loc[8, ["precision", "recall"]]
     if np.allclose((recall, precision), (right_precision, right_recall)):
-        return "These two have changed places. Recall asks of all eights; precision asks of all that were *called* eight."
+        return (
+            "These two are swapped. Recall is about all eights; "
+            "precision is about all images that are *classified* as 8."
+        )
     if np.allclose((recall, precision), (right_recall / 100, right_precision / 100)):
         return "As fractions these are right; give them in per cent."
     if not np.isclose(recall, right_recall):
-        return f"A recall of {recall:g} % is not it. Of all eights, how many does it call eight?"
+        return f"A recall of {recall:g} % is not it. Of all eights, how many are classified as 8?"
     if not np.isclose(precision, right_precision):
-        return f"A precision of {precision:g} % is not it. Of all that it calls eight, which is everything, how many are eights?"
+        return (
+            f"A precision of {precision:g} % is not it. "
+            "Of all images classified as 8, which is every image, how many are eights?"
+        )
 
 
 def _width(n, share=0.995):
+    "The width of the interval, in percentage points."
     low, high = accuracy_interval(round(share * n), n)
     return high - low
 
 
 @check(
-    "The width shrinks with the root of the number of digits: half the width costs four times the digits."
+    "The width is proportional to 1 over the root of the number of images: "
+    "half the width takes four times the images."
 )
-def check_half_as_wide(digits):
-    "How many test digits make the interval half as wide as that of 10,000."
-    before, after = _width(10_000), _width(round(digits))
+def check_half_as_wide(n_images):
+    "How many test images make the interval half as wide as that of 10,000."
+    before = _width(10_000)
+    after = _width(round(n_images))
+    change = f"{before:.2f} → {after:.2f} percentage points"
     ratio = before / after
     if ratio < 0.99:
-        return "With fewer digits than 10,000 luck has more to say, and the interval is wider."
+        return "With fewer than 10,000 images there is more sampling noise: a wider interval."
     if abs(ratio - 2) < 0.06:
         return None
     if abs(ratio - np.sqrt(2)) < 0.06:
-        return f"Twice the digits make it {before:.2f} → {after:.2f} points wide, which is more than half. The width goes with 1 over the *root* of n."
+        return (
+            f"Twice the images make it {change} wide, which is more than half. "
+            "The width is proportional to 1 over the *root* of n."
+        )
     if ratio < 2:
-        return f"That makes it {before:.2f} → {after:.2f} points wide, which is more than half."
-    return f"That makes it {before:.2f} → {after:.2f} points wide, which is less than half: fewer digits would do."
+        return f"That makes it {change} wide, which is more than half."
+    return f"That makes it {change} wide, which is less than half: fewer images would do."
 
 
-def _doubtful(n, generous, seed):
-    "Two-class predictions with a confidence c from 0.5 to 1, right with probability c ** generous."
+def _simulate(n, exponent, seed):
+    "Two-class predictions of confidence c from 0.5 to 1, correct with probability c ** exponent."
     rng = np.random.default_rng(seed)
     confidence = rng.uniform(0.5, 1, n)
-    wrong = rng.random(n) > confidence**generous
+    wrong = rng.random(n) > confidence**exponent
     return Predictions(wrong.astype(int), np.stack([confidence, 1 - confidence], axis=1))
 
 
+def _share(predictions, threshold):
+    "The share of correct ones among those with at least this confidence."
+    return predictions.correct[predictions.confidence >= threshold].mean()
+
+
 def _threshold(predictions, target):
-    return next(
-        t
-        for t in np.arange(0, 1, 0.01)
-        if predictions.correct[predictions.confidence >= t].mean() >= target
-    )
+    "The lowest confidence from which on the share of correct ones reaches the target."
+    return next(t for t in np.arange(0, 1, 0.01) if _share(predictions, t) >= target)
 
 
-def _pooled(*parts):
+def _pooled(first, second):
+    "The predictions of both."
     return Predictions(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("labels", "probabilities")
-        )
+        np.concatenate([first.labels, second.labels]),
+        np.concatenate([first.probabilities, second.probabilities]),
     )
+
+
+def _threshold_fault(threshold, valid, test, target):
+    "What is wrong with a threshold."
+    ours = _threshold(valid, target)
+    if abs(threshold - target) < 1e-6:
+        return (
+            "The target is used as the threshold. How high the confidence must be for that "
+            "accuracy has to be measured on the validation set."
+        )
+    if abs(threshold - _threshold(test, target)) < 0.011:
+        return (
+            "The threshold still depends on the test set. Whatever is chosen on it looks better "
+            "there than it is; `valid` is there to choose on."
+        )
+    if abs(threshold - _threshold(_pooled(valid, test), target)) < 0.011:
+        return "The test set is pooled with the validation set, so it still affects the choice."
+    if abs(threshold - ours) > 0.011:
+        return (
+            f"On these predictions a threshold of {ours:.2f} is the lowest that reaches {target} "
+            f"on the validation set; your answer is {threshold:.2f}."
+        )
+
+
+def _share_fault(share, threshold, valid, test):
+    "What is wrong with the share that is reported for a right threshold."
+    if abs(share - _share(valid, threshold)) < 1e-6:
+        return (
+            "The threshold is chosen well, but the share is that of the very images it was "
+            "chosen on, where it reaches the target by construction."
+        )
+    if abs(share - test.correct.mean()) < 1e-6:
+        return (
+            "That is the accuracy on all test images; "
+            "those below the threshold are rejected and do not count."
+        )
+    right = _share(test, threshold)
+    if abs(share - right) > 1e-6:
+        return (
+            f"From {threshold:.2f} on, {right:.4f} of the test images are correct; "
+            f"your answer is {share:.4f}."
+        )
 
 
 @check(
-    "The threshold comes from digits held out, and the figure from digits that had no say in it, even if it is lower than hoped for."
+    "The threshold is chosen on the validation set, and the figure comes from images that did not "
+    "affect the choice, even if it is lower than hoped for."
 )
 def check_choose(choose):
     "`choose(valid, test, target)`: the threshold and the share that may be reported."
-    valid, test, target = _doubtful(4000, 1, 0), _doubtful(4000, 2, 1), 0.8
-    threshold, share = call(choose, valid, test, target)
-    ours, theirs, both = (_threshold(p, target) for p in (valid, test, _pooled(valid, test)))
-    if abs(threshold - target) < 1e-6:
-        return "The target was taken for the threshold. How sure it must be to be right so often is a question to the held-out digits, not to its own word."
+    valid = _simulate(4000, 1, 0)
+    test = _simulate(4000, 2, 1)
+    threshold, share = call(choose, valid, test, 0.8)
     if share > 1:
         return "Give the share as a fraction, from 0 to 1."
-    if abs(threshold - theirs) < 0.011:
-        return "The threshold still follows the test digits. Whatever is chosen by them looks better on them than it is; `valid` is there to choose by."
-    if abs(threshold - both) < 0.011:
-        return "The test digits are pooled with the held-out ones, so they still have a say in the choice."
-    if abs(threshold - ours) > 0.011:
-        return f"On these predictions a threshold of {ours:.2f} is the lowest that reaches {target} on the held-out digits; it says {threshold:.2f}."
-    on_valid, on_test = (p.correct[p.confidence >= threshold].mean() for p in (valid, test))
-    if abs(share - on_valid) < 1e-6:
-        return "The threshold is chosen well, but the share is that of the very digits it was chosen by, where it reaches the target by construction."
-    if abs(share - test.correct.mean()) < 1e-6:
-        return "That is the accuracy on all test digits; those below the threshold are passed on and do not count."
-    if abs(share - on_test) > 1e-6:
-        return f"From {threshold:.2f} on, {on_test:.4f} of the test digits are read rightly; it says {share:.4f}."
+    fault = _threshold_fault(threshold, valid, test, 0.8)
+    return fault or _share_fault(share, threshold, valid, test)
 
 
-def _read(only_first, only_second, neither, n=1000):
-    "Which of n digits two networks read."
-    numbers = np.arange(n)
-    first = numbers >= only_second + neither
-    second = (numbers >= neither + only_second + only_first) | (
-        (numbers >= neither) & (numbers < neither + only_second)
+def _correct(only_first, only_second, neither, n=1000):
+    "Which of n images two networks classify correctly."
+    index = np.arange(n)
+    both = index >= neither + only_second + only_first
+    second = (index >= neither) & (index < neither + only_second)
+    return index >= only_second + neither, second | both
+
+
+def _unpaired(first, second):
+    "The p value of the test for two networks on different images."
+    p = first.mean()
+    q = second.mean()
+    return 2 * norm.sf(abs(p - q) / np.sqrt((p * (1 - p) + q * (1 - q)) / len(first)))
+
+
+def _mcnemar_fault(got, first, second):
+    "What is wrong with a p value for these two."
+    only_first = int((first & ~second).sum())
+    n_tosses = int((first ^ second).sum())
+    right = binomtest(only_first, n_tosses).pvalue
+    if abs(got - right) < 1e-3:
+        return None
+    case = (
+        f"Of {len(first)} images, {only_first} are correct in the first only, "
+        f"{n_tosses - only_first} in the second only: {right:.3f} is right, not {got:.3g}."
     )
-    return first, second
+    if abs(got - binomtest(only_first, len(first)).pvalue) < 1e-6:
+        return (
+            f"{case} You count all {len(first)} images as tosses; "
+            "those on which both agree are none."
+        )
+    if abs(got - _unpaired(first, second)) < 0.02:
+        return (
+            f"{case} That is the test for two networks on *different* images. "
+            "These are the same ones, so what is hard for both cancels out."
+        )
+    for side in ("greater", "less"):
+        if abs(got - binomtest(only_first, n_tosses, alternative=side).pvalue) < 1e-3:
+            return (
+                f"{case} You tested one side only; "
+                "before looking, either could have been the better one."
+            )
+    return case
 
 
 @check(
-    "Only the digits on which the networks differ can tell them apart, and for those it is a coin that is tossed."
+    "Only the images on which the networks differ can tell which is better, "
+    "and for those it is a coin toss."
 )
-def check_luck(luck):
-    "`luck(first, second)`: the exact McNemar test."
-    for first, second in (_read(20, 8, 10), _read(3, 12, 4), _read(5, 5, 40)):
-        n, only_first, only_second = (
-            len(first),
-            int((first & ~second).sum()),
-            int((second & ~first).sum()),
-        )
-        got, right = (
-            float(call(luck, first, second)),
-            binomtest(only_first, only_first + only_second).pvalue,
-        )
-        case = f"Of {n} digits, {only_first} are read by the first only, {only_second} by the second only: it says {got:.3g}, and {right:.3f} is right."
-        p, q = first.mean(), second.mean()
-        apart = 2 * norm.sf(abs(p - q) / np.sqrt((p * (1 - p) + q * (1 - q)) / n))
-        one_sided = [
-            binomtest(only_first, only_first + only_second, alternative=side).pvalue
-            for side in ("greater", "less")
-        ]
-        if abs(got - right) < 1e-3:
-            continue
-        if abs(got - binomtest(only_first, n).pvalue) < 1e-6:
-            return f"{case} You let all {n} digits toss the coin; those that both read, or both misread, toss none."
-        if abs(got - apart) < 0.02:
-            return f"{case} That is the test for two networks on *different* digits. They read the same ones, so what is hard for both cancels out."
-        if min(abs(got - p) for p in one_sided) < 1e-3:
-            return f"{case} You asked for one side only; before looking, either could have been the better one."
-        return case
+def check_mcnemar(mcnemar):
+    "`mcnemar(first, second)`: the p value of the exact McNemar test."
+    for counts in ((20, 8, 10), (3, 12, 4), (5, 5, 40)):
+        first, second = _correct(*counts)
+        got = float(call(mcnemar, first, second))
+        if fault := _mcnemar_fault(got, first, second):
+            return fault

@@ -1,139 +1,180 @@
-"Checks of exercises/01_model.ipynb."
+"Checks of exercises/02_model.ipynb."
 
 import torch
 import torch.nn.functional as F
 
 from checks import call, check
-from s6erav3.data import load_splits, normalize
-from s6erav3.models.model import CHANNELS, MNISTModel, count_parameters, evaluating, load_pretrained
+from s6erav3.data.augment import normalize
+from s6erav3.data.mnist import load_splits
+from s6erav3.models.model import CHANNELS, MNISTModel, count_parameters, eval_mode
+from s6erav3.models.weights import load_pretrained
 
 
 @check(
-    "One squeeze of 104 parameters saves more than it costs, because conv3 is fed by 8 maps and not by 12."
+    "The 1×1 convolution of 104 parameters saves more than it costs, "
+    "because conv3 then has 8 input channels and not 12."
 )
 def check_count(parameters):
-    "All parameters where transition1 only pools and conv3 takes what conv2 gives."
-    c1, c2, t1, *rest = CHANNELS
-    published, right = (
-        count_parameters(MNISTModel()),
-        count_parameters(MNISTModel((c1, c2, None, *rest))),
-    )
-    squeeze, wider = (c2 + 1) * t1, (9 * c2 + 1) * rest[0]
-    if parameters == published - squeeze:
-        return "You only took the 1×1 convolution out. What comes into conv3 now, and how many weights has it then?"
-    if parameters == wider:
+    "All parameters where transition1 only pools and conv3 takes what conv2 outputs."
+    c1, c2, t1, c3, *rest = CHANNELS
+    published = count_parameters(MNISTModel())
+    correct = count_parameters(MNISTModel((c1, c2, None, c3, *rest)))
+    transition = (c2 + 1) * t1
+    new_conv3 = (9 * c2 + 1) * c3
+    if parameters == published - transition:
+        return (
+            "You only removed the 1×1 convolution. "
+            "What are the input channels of conv3 now, and how many weights has it then?"
+        )
+    if parameters == new_conv3:
         return f"{parameters:,} is conv3's new convolution alone; asked is the whole network."
-    if parameters == right - rest[0]:
+    if parameters == correct - c3:
         return "Nearly: does your count of conv3 have its biases?"
-    if parameters == published - squeeze + wider:
+    if parameters == published - transition + new_conv3:
         return "The old conv3 is still counted beside the new one."
-    if parameters != right:
-        return f"{parameters:,} is not it. Begin with {published:,}, take away what goes (twice something), add what comes."
+    if parameters != correct:
+        return (
+            f"{parameters:,} is not it. Start from {published:,}, "
+            "subtract what goes (two things), add what comes."
+        )
 
 
-@check("The weight stands to the left: each new pixel asks its left neighbour.")
+def _image(size: int) -> torch.Tensor:
+    "A random image."
+    return torch.rand(1, 1, size, size, generator=torch.Generator().manual_seed(0))
+
+
+@check("The weight stands to the left: each new pixel is a copy of its left neighbour.")
 def check_shift(weights):
-    "3×3 weights that move a picture one pixel to the right."
+    "3×3 weights that move an image one pixel to the right."
     weights = torch.as_tensor(weights, dtype=torch.float32)
     if weights.shape != (3, 3):
         return f"Give 3×3 weights; these are {'×'.join(map(str, weights.shape))}."
-    picture = torch.rand(1, 1, 9, 9, generator=torch.Generator().manual_seed(0))
+    image = _image(9)
+    result = F.conv2d(image, weights[None, None], padding=1)[..., 2:-2, 2:-2]
 
-    def moved_by(w):
-        return F.conv2d(picture, w[None, None], padding=1)
+    def moves_by(down, right):
+        moved = image.roll((down, right), dims=(2, 3))
+        return torch.allclose(result, moved[..., 2:-2, 2:-2])
 
-    def goes(down, right):
-        return torch.allclose(
-            moved_by(weights)[..., 2:-2, 2:-2],
-            picture.roll((down, right), dims=(2, 3))[..., 2:-2, 2:-2],
-        )
-
-    if goes(0, 1):
+    if moves_by(0, 1):
         return
-    if goes(0, -1):
-        return "The picture moves to the left. The weights are not carried along; they say where each new pixel looks."
-    if goes(1, 0) or goes(-1, 0):
-        return "The picture moves up or down: the first index of the weights is the row, the second the column."
-    if goes(0, 0):
-        return "The picture stays where it is: this weight is the middle one, which looks at the pixel itself."
+    if moves_by(0, -1):
+        return (
+            "The image moves to the left. "
+            "The weights are not carried along; they say where each new pixel is taken from."
+        )
+    if moves_by(1, 0) or moves_by(-1, 0):
+        return (
+            "The image moves up or down: "
+            "the first index of the weights is the row, the second the column."
+        )
+    if moves_by(0, 0):
+        return "The image does not move: this weight is the middle one, that of the pixel itself."
     if (weights != 0).sum() > 1:
-        return f"{int((weights != 0).sum())} weights are not zero, so several pixels are mixed. Each new pixel is a copy of one."
-    return "The picture should look as before, neither brighter nor darker, one pixel to the right."
+        return (
+            f"{int((weights != 0).sum())} weights are not zero, so several pixels are mixed. "
+            "Each new pixel is a copy of one."
+        )
+    return "The image should look as before, neither brighter nor darker, one pixel to the right."
 
 
-def _both(first, second, picture):
-    return F.conv2d(F.conv2d(picture, first[None, None]), second[None, None])
-
-
-@check("Two convolutions without ReLU between them are one.")
+@check("Two convolutions without a nonlinearity between them are one.")
 def check_merge(merge):
-    "`merge(first, second)`: the 5×5 weights that do at once what two filters of 3×3 do one after the other."
+    "`merge(first, second)`: 5×5 weights that do what two 3×3 filters do one after the other."
     generator = torch.Generator().manual_seed(0)
     first, second = torch.randn(2, 3, 3, generator=generator)
-    picture = torch.randn(1, 1, 12, 12, generator=generator)
+    image = torch.randn(1, 1, 12, 12, generator=generator)
     weights = torch.as_tensor(call(merge, first.clone(), second.clone()), dtype=torch.float32)
     if weights.shape != (5, 5):
-        return f"Two filters of 3×3 see 5×5 pixels together; your weights are {'×'.join(map(str, weights.shape))}."
-    wanted = _both(first, second, picture)
+        return (
+            "Two filters of 3×3 cover 5×5 pixels together; "
+            f"your weights are {'×'.join(map(str, weights.shape))}."
+        )
+    expected = F.conv2d(F.conv2d(image, first[None, None]), second[None, None])
 
-    def gives(w):
-        return torch.allclose(F.conv2d(picture, w[None, None]), wanted, atol=1e-4)
+    def gives_expected(w):
+        return torch.allclose(F.conv2d(image, w[None, None]), expected, atol=1e-4)
 
-    if gives(weights):
+    if gives_expected(weights):
         return
-    if gives(weights.flip(0, 1)):
-        return "It is turned by half a turn. What comes out of a single 1 in the picture is the filter upside down and back to front."
+    if gives_expected(weights.flip(0, 1)):
+        return (
+            "It is rotated by 180°. What a single 1 in the image is turned into is the filter "
+            "upside down and back to front."
+        )
+    return _wrong_merge(weights, first, second)
+
+
+def _wrong_merge(weights, first, second) -> str:
+    "What is wrong with merged weights."
     if torch.allclose(weights, F.pad(first, (1, 1, 1, 1)) + F.pad(second, (1, 1, 1, 1)), atol=1e-5):
-        return "A sum of the two is what they would do side by side, added up. Here the second works on what the first has made."
+        return (
+            "A sum of the two is what they would do side by side, added up. "
+            "Here the input of the second is the output of the first."
+        )
     if torch.allclose(weights, F.pad(first * second, (1, 1, 1, 1)), atol=1e-5):
-        return "Weight times weight misses most paths: from a pixel to the result there are several ways, through different cells in between."
-    if torch.allclose(
-        weights,
-        F.conv2d(F.pad(first, (2, 2, 2, 2))[None, None], second[None, None])[0, 0],
-        atol=1e-4,
-    ):
+        return (
+            "Weight times weight misses most paths: from a pixel to the result there are several "
+            "paths, through different positions between."
+        )
+    unflipped = F.conv2d(F.pad(first, (2, 2, 2, 2))[None, None], second[None, None])[0, 0]
+    if torch.allclose(weights, unflipped, atol=1e-4):
         return (
             "Nearly: `conv2d` does not flip its weights, and here one of the two must be flipped."
         )
-    return "On a random picture it does not give what the two filters give one after the other."
+    return "On a random image the result is not that of the two filters one after the other."
 
 
-@check("It counts with the averages that training stored, and leaves the network as it was.")
-def check_accuracy(accuracy):
-    "`accuracy(model, digits)`: per cent of right answers, the network left as it was."
-    model, digits = load_pretrained(), load_splits("auto").valid.take(slice(200))
+def _accuracy(model, digits) -> float:
+    "The accuracy of a network in evaluation mode, in per cent."
     with torch.no_grad():
-        right = (
-            100
-            * (model(normalize(digits.images)).argmax(dim=1) == digits.labels)
-            .double()
-            .mean()
-            .item()
+        predicted = model(normalize(digits.images)).argmax(dim=1)
+    return 100 * (predicted == digits.labels).double().mean().item()
+
+
+def _wrong_modes(model) -> str:
+    "What is wrong with the modes that are left behind."
+    if not model.training:
+        return (
+            "Afterwards the network is in evaluation mode. "
+            "Its owner was training it, and would go on without dropout."
         )
+    return "Afterwards all of the network is in training mode. A part of it was not, before."
+
+
+@check("It uses the averages that training stored, and leaves the network as it was.")
+def check_accuracy(accuracy):
+    "`accuracy(model, digits)`: per cent of correct predictions, the network left as it was."
+    model = load_pretrained()
+    digits = load_splits("auto").valid.subset(slice(200))
+    correct = _accuracy(model, digits)
     model.train()
     model.conv1.eval()
-    modes, state = (
-        [m.training for m in model.modules()],
-        {name: t.clone() for name, t in model.state_dict().items()},
-    )
-    with evaluating(model):
+    modes = [m.training for m in model.modules()]
+    state = {name: t.clone() for name, t in model.state_dict().items()}
+    with eval_mode(model):
         got = call(accuracy, model, digits)
     if isinstance(got, torch.Tensor):
         got = got.item()
-    if abs(100 * got - right) < 1e-3:
+    if abs(100 * got - correct) < 1e-3:
         return "This is a fraction: give it in per cent."
-    if abs(got - right) > 1e-3:
-        return f"Of a network in evaluation mode it says {got:.1f} %, and {right:.1f} % are right."
-    got = call(accuracy, model, digits)
-    if changed := [
-        name for name, t in model.state_dict().items() if not torch.equal(t, state[name])
-    ]:
-        return f"It was called with a network in training mode, and has changed it: `{changed[0]}` is not what it was."
-    if abs(got - right) > 1e-3:
-        return "Of the same network in training mode it says something else: dropout is at work, or digits are normalised by their companions."
-    if [m.training for m in model.modules()] != modes:
+    if abs(got - correct) > 1e-3:
         return (
-            "Afterwards the network is in evaluation mode. Its owner was training it, and would go on without dropout."
-            if not model.training
-            else "Afterwards all of the network is in training mode. A part of it was not, before."
+            f"Of a network in evaluation mode it returns {got:.1f} %; "
+            f"{correct:.1f} % of the predictions are correct."
         )
+    got = call(accuracy, model, digits)
+    changed = [name for name, t in model.state_dict().items() if not torch.equal(t, state[name])]
+    if changed:
+        return (
+            "It was called with a network in training mode, and has changed it: "
+            f"`{changed[0]}` is not what it was."
+        )
+    if abs(got - correct) > 1e-3:
+        return (
+            "Of the same network in training mode it returns something else: dropout is active, "
+            "or images are normalised by the statistics of their batch."
+        )
+    if [m.training for m in model.modules()] != modes:
+        return _wrong_modes(model)

@@ -1,4 +1,4 @@
-"Checks of exercises/04_robustness.ipynb."
+"Checks of exercises/robustness.ipynb."
 
 import functools
 
@@ -6,97 +6,169 @@ import torch
 
 from checks import call, check
 from s6erav3 import MNISTModel, layer_table, load_pretrained
-from s6erav3.data import Digits, load_splits, normalize
-from s6erav3.evaluation.metrics import predict_digits
-from s6erav3.evaluation.robustness import distort
+from s6erav3.data.augment import normalize
+from s6erav3.data.mnist import Digits, load_splits
+from s6erav3.evaluation.robustness import corrupt
+from s6erav3.inference import predict_digits
 
 FIRST, LAST = 4, 23  # columns of ink
 
 
 @check(
-    "The last columns are out of the network's sight, so there is less room on the right than on the left. That fits the curve of the shift."
+    "The last columns are outside the receptive field, so there is less room on the right "
+    "than on the left. That fits the curve of the shift."
 )
 def check_room(right, left):
-    "Pixels by which a digit in columns 4 to 23 may be shifted either way and still be seen whole."
+    "By how many pixels a digit in columns 4 to 23 may be shifted and still be seen completely."
     first_seen, last_seen = layer_table(MNISTModel()).span.iloc[-1]
-    room = last_seen - LAST, FIRST - first_seen
-    if (right, left) == room:
+    room_right = last_seen - LAST
+    room_left = FIRST - first_seen
+    if (right, left) == (room_right, room_left):
         return None
-    if (right, left) == room[::-1]:
-        return "These two have changed places."
+    if (right, left) == (room_left, room_right):
+        return "These two are swapped."
     if right == 27 - LAST:
-        return f"Shifted {right} to the right the digit is still in the picture, but does the network see the whole picture? Look at the span of the last layer."
-    if right == room[0] + 1 or left == room[1] + 1:
-        return "One too many: the last column of ink must land on a column that is seen, not beside it."
-    if left != room[1]:
-        return f"Shifted {left} to the left the digit is cut off, or could go further. Where does its first column of ink end up?"
-    return f"Shifted {right} to the right the last column of ink lies in column {LAST + right}. Up to which column does the network see?"
+        return (
+            f"Shifted {right} to the right the digit is still in the image, but does the network "
+            "see the whole image? Look at the span of the last layer."
+        )
+    if right == room_right + 1 or left == room_left + 1:
+        return (
+            "One too many: the last column of ink must be in a column that is seen, not beside it."
+        )
+    if left != room_left:
+        return (
+            f"Shifted {left} to the left the digit is cut off, or could go further. "
+            "Where does its first column of ink end up?"
+        )
+    return (
+        f"Shifted {right} to the right the last column of ink is column {LAST + right}. "
+        "Up to which column does the network see?"
+    )
+
+
+def _repeat_fault(out, again, given, grey):
+    "What is wrong with a corruption before its values are looked at."
+    if out.shape != grey.shape:
+        return f"Images of shape {tuple(grey.shape)} came back as {tuple(out.shape)}."
+    if not torch.equal(given, grey):
+        return (
+            "It changes the images it was given, so the next corruption would get corrupted ones. "
+            "Work on a copy."
+        )
+    if not torch.equal(out, again):
+        return (
+            "Two calls give different results, so two networks would get different images. "
+            "Seed a generator of your own in each call."
+        )
+
+
+def _salt_fault(out, grey, share):
+    "What is wrong with the pixels that were replaced."
+    changed = out != grey
+    values = out[changed]
+    if not ((values == 0) | (values == 1)).all():
+        return (
+            "Some of the new values are neither background (0) nor ink (1). "
+            "They replace what was there; nothing is added to it."
+        )
+    if changed.any() and (changed == changed[:1]).all():
+        return (
+            "In all images the same pixels are replaced. "
+            "Draw a number for each pixel of each image."
+        )
+    found = changed.float().mean().item()
+    if abs(found - share / 2) < 0.01:
+        return (
+            f"Of the pixels {found:.1%} were replaced, half of what {share} asks for. "
+            "Ink and background together are the share."
+        )
+    if abs(found - share) > 0.01:
+        return f"Of the pixels {found:.1%} were replaced, where {share} asks for {share:.0%}."
+    ink = (values == 1).float().mean().item()
+    if abs(ink - 0.5) > 0.05:
+        return f"Of the new values {ink:.0%} are ink (1). It should be half of them, on average."
 
 
 @check(
-    "The same grains for the same call, others for each picture, and the pictures that came in are as they were."
+    "The same result for the same call, another for each image, and the given images are unchanged."
 )
 def check_salt(salt):
-    "`salt(images, share)`: grains of ink and of blank paper."
+    "`salt(images, share)`: replaces pixels by ink and background."
     grey = torch.full((60, 1, 28, 28), 0.5)
-    given, share = grey.clone(), 0.2
-    out, again = call(salt, given, share), call(salt, grey.clone(), share)
-    if out.shape != grey.shape:
-        return f"Pictures of shape {tuple(grey.shape)} came back as {tuple(out.shape)}."
-    if not torch.equal(given, grey):
-        return "It changes the very pictures it was given, so the next distortion would get spoilt ones. Work on a copy."
-    if not torch.equal(out, again):
-        return "Two calls give different grains, so two networks would be asked about different pictures. Seed a generator of your own in each call."
-    changed = out != grey
-    if not ((out[changed] == 0) | (out[changed] == 1)).all():
-        return "Some grains are neither blank (0) nor ink (1). They replace what was there; nothing is added to it."
-    if (changed == changed[:1]).all() and changed.any():
-        return "All pictures have their grains in the same places. Draw a number for each pixel of each picture."
-    found, ink = changed.float().mean().item(), (out[changed] == 1).float().mean().item()
-    if abs(found - share / 2) < 0.01:
-        return f"Of the pixels {found:.1%} were changed, half of what {share} asks for. A grain may be of either kind, but all of them together are the share."
-    if abs(found - share) > 0.01:
-        return f"Of the pixels {found:.1%} were changed, where {share} asks for {share:.0%}."
-    if abs(ink - 0.5) > 0.05:
-        return f"Of the grains {ink:.0%} are ink (1). Half of them should be, on average."
+    given = grey.clone()
+    out = call(salt, given, 0.2)
+    again = call(salt, grey.clone(), 0.2)
+    if fault := _repeat_fault(out, again, given, grey) or _salt_fault(out, grey, 0.2):
+        return fault
     if not torch.equal(call(salt, grey.clone(), 0), grey):
         return "With a share of 0 nothing should change."
 
 
 @functools.cache
 def _digits():
+    "Some training images and some test images."
     splits = load_splits()
-    return splits.train.take(slice(1_000)), splits.test.take(slice(500))
+    return splits.train.subset(slice(1_000)), splits.test.subset(slice(500))
 
 
 def _accuracy(model, images, labels):
+    "In per cent."
     return 100 * predict_digits(model, Digits(images, labels)).correct.mean()
 
 
+def _same_weights(model, state):
+    "Whether a network has the weights in `state`."
+    return all(torch.equal(state[name], value) for name, value in model.state_dict().items())
+
+
+def _accuracy_fault(model, finetuned, test):
+    "What is wrong with the accuracies of a network after fine-tuning on noise."
+    noisy = corrupt(test.images, "noise", 0.2)
+    before = _accuracy(model, normalize(noisy), test.labels)
+    after = _accuracy(finetuned, normalize(noisy), test.labels)
+    unnormalised = _accuracy(finetuned, noisy, test.labels)
+    if unnormalised > max(after, 50):
+        return (
+            f"Its accuracy is {unnormalised:.0f} % on noisy images that are *not* normalised, and "
+            f"{after:.0f} % on normalised ones. `fit` takes floats as they are: normalise first."
+        )
+    change = f"{before:.0f} → {after:.0f} %"
+    if after < before + 15:
+        return (
+            f"The accuracy on noisy images hardly changes: {change}. "
+            "Was there noise in its training, with the right labels?"
+        )
+    clean_before = _accuracy(model, test.images, test.labels)
+    clean = _accuracy(finetuned, test.images, test.labels)
+    if clean < clean_before - 5:
+        return (
+            f"Its accuracy on noise rises ({change}), but that on clean images falls "
+            f"({clean_before:.0f} → {clean:.0f} %). A smaller learning rate, or clean images among "
+            "the noisy ones, forget less."
+        )
+
+
 @check(
-    "A few noisy digits were enough: the filters were there, only nothing had ever told them to ignore grains."
+    "A few noisy images were enough: the filters were there, "
+    "but nothing in training had made them ignore noise."
 )
-def check_taught(taught):
-    "`taught(model, digits)`: a copy of the network that reads noisy digits, too."
+def check_finetune(finetune):
+    "`finetune(model, digits)`: a copy of the network that also classifies noisy images."
     train, test = _digits()
-    model, before = load_pretrained(), load_pretrained().state_dict()
-    noisy = distort(test.images, "noise", 0.2)
-    pupil = call(taught, model, train)
-    if not isinstance(pupil, torch.nn.Module):
-        return f"It should give a network; it gives {type(pupil).__name__}. (`fit` trains in place and gives the history.)"
-    if any(not torch.equal(before[name], value) for name, value in model.state_dict().items()):
-        return "The network that was given has changed, so before and after cannot be compared. Train a deep copy of it."
-    if all(torch.equal(before[name], value) for name, value in pupil.state_dict().items()):
-        return "The network that comes back is the one that was given, weight for weight: it was not trained."
-    was, now, raw = (
-        _accuracy(model, normalize(noisy), test.labels),
-        _accuracy(pupil, normalize(noisy), test.labels),
-        _accuracy(pupil, noisy, test.labels),
-    )
-    clean_was, clean = (_accuracy(net, test.images, test.labels) for net in (model, pupil))
-    if raw > max(now, 50):
-        return f"It reads {raw:.0f} % of noisy pictures that are *not* normalised, and {now:.0f} % of normalised ones. `fit` takes floats as they are: normalise them first."
-    if now < was + 15:
-        return f"Of noisy digits it reads {now:.0f} %, and read {was:.0f} % before. Did it see the noise while it was trained, and the right labels?"
-    if clean < clean_was - 5:
-        return f"It reads noise now ({was:.0f} → {now:.0f} %), but of clean digits {clean_was:.0f} → {clean:.0f} %. A smaller learning rate, or clean digits among the noisy ones, forget less."
+    model = load_pretrained()
+    state = load_pretrained().state_dict()
+    finetuned = call(finetune, model, train)
+    if not isinstance(finetuned, torch.nn.Module):
+        return (
+            f"It should return a network, not {type(finetuned).__name__}. "
+            "(`fit` trains in place and returns the history.)"
+        )
+    if not _same_weights(model, state):
+        return (
+            "The given network has changed, so before and after cannot be compared. "
+            "Train a deep copy of it."
+        )
+    if _same_weights(finetuned, state):
+        return "The returned network has the weights of the given one: it was not trained."
+    return _accuracy_fault(model, finetuned, test)

@@ -1,4 +1,4 @@
-"Checks of exercises/02_tracing.ipynb."
+"Checks of exercises/tracing.ipynb."
 
 import numpy as np
 import torch
@@ -6,11 +6,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from checks import call, check
-from s6erav3 import layer_table
+from s6erav3.anatomy.table import layer_table
 
 
 class _Branches(nn.Module):
-    "Two branches that are added up, and a convolution of the sum."
+    "Two branches that are added, and a convolution of the sum."
 
     def __init__(self):
         super().__init__()
@@ -22,53 +22,83 @@ class _Branches(nn.Module):
         return self.last(self.left(x) + self.right(x))
 
 
-@check("The wider branch decides, and the last convolution reaches out from there.")
+@check("The wider branch decides, and the last convolution adds its reach.")
 def check_branches(pixels):
     "The receptive field after two branches, their sum, and a convolution."
     fields = layer_table(_Branches()).set_index("layer")["receptive_field"]
     left, right, last = (int(fields[name]) for name in ("left.1", "right", "last"))
-    reach = last - max(left, right)
     if pixels == last:
-        return
-    if pixels == max(left, right):
-        return f"{pixels} is what one cell of the sum sees; the last convolution looks at five of them in a row."
-    if pixels == left + right - 1 + reach:
-        return "That is a chain: one branch after the other. Here they lie side by side, and both see the picture itself."
-    if pixels in (left + right, left + right + reach):
-        return "The fields are not added: what both branches see is the same part of the picture, one of them more of it."
-    if pixels == left + reach:
-        return "That is the left branch alone. Dilation 3 puts the three weights of the other three pixels apart: how much do they span?"
-    if pixels == last**2:
-        return "That counts the pixels of the square; count along one side."
-    return f"{pixels} is not it. First what one cell of each branch sees, then of the sum, then of the last map."
+        return None
+    reach = last - max(left, right)
+    added = (
+        "Receptive fields are not added: both branches depend on the same part of the image, "
+        "one of them on more of it."
+    )
+    hints = {
+        max(left, right): f"{max(left, right)} is the receptive field of the sum; "
+        "the last convolution is computed from five of its positions in a row.",
+        left + right - 1 + reach: "This is a chain: one branch after the other. Here they are "
+        "side by side, and both begin at the image.",
+        left + right: added,
+        left + right + reach: added,
+        left + reach: "This is the left branch alone. With dilation 3 the three weights of the "
+        "other are three pixels apart: how many pixels do they span?",
+        last**2: "This is the number of pixels in the square; count along one side.",
+    }
+    return hints.get(
+        pixels,
+        f"{pixels} is not right. First the receptive field of each branch, then of the sum, "
+        "then of the last map.",
+    )
 
 
-@check("Taps are all that a rule of the table needs to know of an operation.")
+@check("A tracing rule needs to know nothing of an operation but its taps.")
 def check_taps(taps):
-    "`taps(cells)`: the cells that each cell of a map enlarged twice looks at, `(n, 1)`."
-    right = F.interpolate(torch.arange(7.0)[None, None], scale_factor=2)[0, 0].long().numpy()
-    got = np.asarray(call(taps, np.arange(14)))
-    if got.shape == (14,):
-        return "The numbers need a second axis: each cell has a row of taps, here a row of one, `(n, 1)`."
-    if got.shape == (14, 2):
-        return "Two taps a cell would be an enlargement that mixes neighbours; here each new cell is a copy of one."
-    if got.shape != (14, 1):
-        return f"For 14 cells give 14 rows of one tap; these are {got.shape}."
-    if np.array_equal(got[:, 0], 2 * np.arange(14)):
-        return "That is the way back: a map made smaller, whose cells look two apart. The new map is the larger one."
-    if got.dtype.kind == "f" and np.array_equal(np.floor(got[:, 0]), right):
-        return "A tap is the number of a cell, a whole number."
-    if not np.array_equal(got[:, 0], right):
-        wrong = int(np.flatnonzero(got[:, 0] != right)[0])
-        return f"Cell {wrong} of the large map is said to look at cell {got[wrong, 0]} of the small one. Draw both as rows of dots."
+    "`taps(positions)`: the input positions of nearest-neighbour upsampling by 2, `(n, 1)`."
+    found = np.asarray(call(taps, np.arange(14)))
+    if found.shape == (14,):
+        return (
+            "The taps need a second axis: each position has a row of taps, "
+            "here a row of one, `(n, 1)`."
+        )
+    if found.shape == (14, 2):
+        return (
+            "Two taps for each position would be an upsampling that mixes neighbours; "
+            "here each new position is a copy of one."
+        )
+    if found.shape != (14, 1):
+        return f"For 14 positions return 14 rows of one tap; these are {found.shape}."
+    return _wrong_taps(found[:, 0])
 
 
-_weights = torch.tensor([[[1.0, -2.0, 3.0]]])
+def _wrong_taps(taps: np.ndarray) -> str | None:
+    "What is wrong with the taps of 14 positions, one each."
+    small = torch.arange(7.0)[None, None]
+    right = F.interpolate(small, scale_factor=2)[0, 0].long().numpy()
+    if np.array_equal(taps, right):
+        return None
+    if np.array_equal(taps, 2 * np.arange(14)):
+        return (
+            "This is the way back, to a smaller map whose taps are two positions apart. "
+            "The new map is the larger one."
+        )
+    if taps.dtype.kind == "f" and np.array_equal(np.floor(taps), right):
+        return "A tap is the index of a position, a whole number."
+    wrong = int(np.flatnonzero(taps != right)[0])
+    return (
+        f"Position {wrong} of the large map is said to read position {taps[wrong]} of the small "
+        "one. Draw both as rows of dots."
+    )
+
+
+def _convolve(x):
+    weights = torch.tensor([[[1.0, -2.0, 3.0]]], dtype=x.dtype)
+    return F.conv1d(x[None, None], weights, padding=1)[0, 0]
+
+
 OPERATIONS = {
     "a slice of every other number": lambda x: x[::2],
-    "a convolution with padding": lambda x: F.conv1d(
-        x[None, None], _weights.to(x.dtype), padding=1
-    )[0, 0],
+    "a convolution with padding": _convolve,
     "a running sum": lambda x: x.cumsum(0),
     "a max pooling": lambda x: F.max_pool1d(x[None, None], 3, 1)[0, 0],
     "ReLU of the negative": lambda x: torch.relu(-x),
@@ -76,30 +106,49 @@ OPERATIONS = {
 }
 
 
-def _sees(operation, n) -> torch.Tensor:
-    "What depends on what, by numbers that are none."
+def _dependencies(operation, n) -> torch.Tensor:
+    "Which results depend on which of `n` numbers: those that become NaN with it."
     columns = []
-    for j in range(n):
+    for i in range(n):
         x = torch.zeros(n)
-        x[j] = torch.nan
+        x[i] = torch.nan
         columns.append(operation(x).isnan())
     return torch.stack(columns, dim=1)
 
 
-@check("It found every path of operations that it had not been told of.")
-def check_sees(sees):
-    "`sees(operation, n)`: which results depend on which of `n` numbers, `(results, n)`, True or False."
+@check("It found every dependency of operations that it had not seen.")
+def check_dependencies(dependencies):
+    "`dependencies(operation, n)`: which results depend on which of `n` numbers, `(results, n)`."
     n = 8
     for name, operation in OPERATIONS.items():
-        got, right = torch.as_tensor(call(sees, operation, n)).bool(), _sees(operation, n)
-        if got.shape == right.shape and torch.equal(got, right):
-            continue
-        if got.shape == right.T.shape and torch.equal(got, right.T):
-            return f"For {name} rows and columns have changed places: a row for each result, a column for each number that goes in."
-        if got.ndim == 1 or len(got) == 1 < len(right):
-            return f"For {name} there is one row; give one for each result. (The gradient of the sum of all results mixes them.)"
-        if got.shape != right.shape:
-            return f"For {name} of {n} numbers the answer is {'×'.join(map(str, got.shape))}; {len(right)} results and {n} numbers were expected."
-        if (got & ~right).any():
-            return f"For {name} it says that a result depends on a number which it never looks at."
-        return f"For {name} paths are missing: for the numbers you tried, max or ReLU let nothing through. Try others as well, or one that gets through everything."
+        found = torch.as_tensor(call(dependencies, operation, n)).bool()
+        right = _dependencies(operation, n)
+        if fault := _wrong_table(found, right):
+            return f"For {name} {fault}"
+    return None
+
+
+def _wrong_table(found: torch.Tensor, right: torch.Tensor) -> str | None:
+    "What is wrong with a table of dependencies."
+    if torch.equal(found, right):
+        return None
+    if torch.equal(found, right.T):
+        return (
+            "rows and columns are exchanged: a row is a result, a column is one of the numbers "
+            "that go in."
+        )
+    if found.ndim == 1 or len(found) == 1 < len(right):
+        return (
+            "there is one row; return one for each result. (The gradient of the sum of all "
+            "results mixes them.)"
+        )
+    results, n = right.shape
+    if found.shape != right.shape:
+        shape = "×".join(map(str, found.shape))
+        return f"the table is {shape}; {results} results and {n} numbers were expected."
+    if (found & ~right).any():
+        return "a result is said to depend on a number that it does not depend on."
+    return (
+        "dependencies are missing: for the numbers you tried, max or ReLU hide some. "
+        "Try others as well, or one that passes through everything."
+    )

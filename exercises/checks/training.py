@@ -1,7 +1,8 @@
-"Checks of exercises/03_training.ipynb."
+"Checks of exercises/04_training.ipynb."
 
+import functools
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -9,97 +10,159 @@ from torch import nn, optim
 
 from checks import call, check
 from s6erav3 import MNISTModel, Recipe, fit
-from s6erav3.data import load_splits
-from s6erav3.training.train import evaluate, get_scheduler
+from s6erav3.data.mnist import load_splits
+from s6erav3.inference import evaluate
+from s6erav3.training.loop import get_scheduler
 
 
 @check("The last batch of an epoch is smaller, and it is a step like the others.")
 def check_steps(steps):
-    "Steps of a run of `original`: 55,000 digits to learn from."
-    recipe, digits = Recipe.original(), 55_000
-    an_epoch = math.ceil(digits / recipe.batch_size)
-    if steps == an_epoch:
-        return f"{an_epoch} is one epoch; the run has {recipe.epochs}."
-    if steps == recipe.epochs * (digits // recipe.batch_size):
-        return "You left out what remains of an epoch after the full batches. Those digits make a smaller batch, and a step."
-    if math.isclose(steps, recipe.epochs * digits / recipe.batch_size):
-        return "There is no fraction of a step: what remains of an epoch after the full batches makes one step of its own."
-    if steps == recipe.epochs * digits:
-        return "That is how often a digit is shown. The weights change once for a batch."
+    "Steps of a run of `original`: 55,000 training images."
+    recipe = Recipe.original()
+    n = 55_000
+    per_epoch = math.ceil(n / recipe.batch_size)
+    if steps == per_epoch:
+        return f"{per_epoch} is one epoch; the run has {recipe.epochs}."
+    if steps == recipe.epochs * (n // recipe.batch_size):
+        return (
+            "You left out what remains of an epoch after the full batches. "
+            "Those images make a smaller batch, and a step."
+        )
+    if math.isclose(steps, recipe.epochs * n / recipe.batch_size):
+        return (
+            "There is no fraction of a step: "
+            "what remains of an epoch after the full batches makes one step of its own."
+        )
+    if steps == recipe.epochs * n:
+        return "That is how often an image is used. The weights change once for a batch."
     if steps == recipe.epochs * math.ceil(60_000 / recipe.batch_size):
-        return "Of the 60,000 digits 5,000 are held out; no step is made with them."
-    if steps != recipe.epochs * an_epoch:
+        return "5,000 of the 60,000 images are the validation set; no step is made with them."
+    if steps != recipe.epochs * per_epoch:
         return (
             f"{steps} is not it. How many batches make an epoch, and how many epochs has the run?"
         )
 
 
-def _plateau(accuracies) -> list[float]:
+def _published_rates(accuracies) -> list[float]:
+    "The learning rate after each epoch, by the published schedule."
     optimizer = optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-    scheduler, rates = get_scheduler(optimizer), []
+    scheduler = get_scheduler(optimizer)
+    rates = []
     for accuracy in accuracies:
         scheduler.step(accuracy)
         rates.append(optimizer.param_groups[0]["lr"])
     return rates
 
 
-def _misread(
-    accuracies, patience=2, before=False, floor=0.002, recount=True, equal=False
-) -> list[float]:
-    "The schedule, or what a misreading of it would give."
-    rate, best, bad, rates = 0.1, -math.inf, 0, []
-    for accuracy in accuracies:
-        better = accuracy > best or equal and accuracy == best
-        best, bad = accuracy if better or before else best, 0 if better else bad + 1
-        if bad >= patience and rate > floor:
-            rate /= 10
-            bad = 0 if recount else bad
-        rates.append(rate)
-    return rates
+@dataclass(frozen=True)
+class _Misreading:
+    "A schedule that differs from the published one in one thing."
+
+    patience: int = 2  # epochs without a better accuracy
+    compare_with_previous: bool = False  # not with the best so far
+    floor: float = 0.002  # a rate below it is not divided any more
+    count_anew: bool = True  # after the rate was divided
+    equal_is_better: bool = False
+
+    def rates(self, accuracies) -> list[float]:
+        "The learning rate after each epoch."
+        rate, best, bad = 0.1, -math.inf, 0
+        rates = []
+        for accuracy in accuracies:
+            better = accuracy > best or (self.equal_is_better and accuracy == best)
+            bad = 0 if better else bad + 1
+            if better or self.compare_with_previous:
+                best = accuracy
+            if bad >= self.patience and rate > self.floor:
+                rate /= 10
+                if self.count_anew:
+                    bad = 0
+            rates.append(rate)
+        return rates
 
 
 MISREADINGS = {
-    "it cuts after the first epoch without a better accuracy, and should after two of them": {
-        "patience": 1
-    },
-    "it waits for a third epoch without a better accuracy": {"patience": 3},
-    "it compares with the epoch before; compare with the best so far": {"before": True},
-    "it cuts below 0.001, where the published schedule stops": {"floor": 0},
-    "after a cut it does not count anew, and cuts again in the next epoch": {"recount": False},
-    "it never cuts, or takes an accuracy that equals the best for a better one": {"equal": True},
+    "it divides after the first epoch without a better accuracy, and should after two of them": (
+        _Misreading(patience=1)
+    ),
+    "it waits for a third epoch without a better accuracy": _Misreading(patience=3),
+    "it compares with the previous epoch; compare with the best so far": (
+        _Misreading(compare_with_previous=True)
+    ),
+    "it divides below 0.001, where the published schedule stops": _Misreading(floor=0),
+    "after dividing it does not count anew, and divides again in the next epoch": (
+        _Misreading(count_anew=False)
+    ),
+    "it never divides, or takes an accuracy that equals the best for a better one": (
+        _Misreading(equal_is_better=True)
+    ),
 }
+RUNS = (
+    [98, 99, 99, 99, 99, 99, 99, 99, 99],
+    [97, 98, 98.5, 98.4, 98.6, 98.6, 98.7],
+    [98, 97, 97.4, 97.6, 97.8, 98.1],
+    [90, 91, 92, 93],
+    [99, 98, 98, 98],
+)
 
 
-@check("It moves the rate as the published schedule does, on runs it had not seen.")
+def _same(a: list[float], b: list[float]) -> bool:
+    return torch.allclose(torch.tensor(a), torch.tensor(b))
+
+
+@check("It changes the learning rate as the published schedule does, on runs it had not seen.")
 def check_rates(rates):
     "`rates(accuracies)`: the learning rate after each epoch."
-    for accuracies in (
-        [98, 99, 99, 99, 99, 99, 99, 99, 99],
-        [97, 98, 98.5, 98.4, 98.6, 98.6, 98.7],
-        [98, 97, 97.4, 97.6, 97.8, 98.1],
-        [90, 91, 92, 93],
-        [99, 98, 98, 98],
-    ):
-        got, right = [float(rate) for rate in call(rates, accuracies)], _plateau(accuracies)
-        if len(got) != len(right):
-            return f"For {len(right)} epochs it gives {len(got)} rates; one an epoch is asked for."
-        if torch.allclose(torch.tensor(got), torch.tensor(right)):
+    for accuracies in RUNS:
+        got = [float(rate) for rate in call(rates, accuracies)]
+        correct = _published_rates(accuracies)
+        if len(got) != len(correct):
+            return f"For {len(correct)} epochs it gives {len(got)} rates; one per epoch is wanted."
+        if _same(got, correct):
             continue
-        if torch.allclose(torch.tensor(got), torch.tensor([0.1, *right[:-1]])):
-            return f"For {accuracies} it gives the rates before each epoch's accuracy is known; those after it are asked for."
-        reason = next(
-            (
-                text
-                for text, change in MISREADINGS.items()
-                if torch.allclose(torch.tensor(got), torch.tensor(_misread(accuracies, **change)))
-            ),
-            "follow it epoch by epoch",
-        )
+        if _same(got, [0.1, *correct[:-1]]):
+            return (
+                f"For {accuracies} it gives the rates before each epoch's accuracy is known; "
+                "those after it are wanted."
+            )
+        reason = "follow it epoch by epoch"
+        for text, misreading in MISREADINGS.items():
+            if _same(got, misreading.rates(accuracies)):
+                reason = text
+                break
         return f"For {accuracies} it gives {got}: {reason}."
 
 
-def _small_run():
-    "A network with dropout and batch normalisation, its optimiser, digits to learn from and digits held out, and what its passes were like."
+Dataset = tuple[torch.Tensor, torch.Tensor]
+
+
+def _random_dataset(n: int, shift: float) -> Dataset:
+    "Random images and labels."
+    images = torch.rand(n, 1, 28, 28) + shift
+    return images, torch.randint(10, (n,))
+
+
+@dataclass
+class _SmallRun:
+    "A network, its optimiser, its images, and what its forward passes were like."
+
+    model: nn.Module
+    optimizer: optim.Optimizer
+    train: Dataset
+    valid: Dataset
+    passes: list[tuple[bool, bool, float]] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.model.register_forward_pre_hook(self.note)
+
+    def note(self, module, inputs):
+        "Keep whether it trains, whether gradients are computed, and the sum of the input."
+        total = inputs[0].sum().item()
+        self.passes.append((module.training, torch.is_grad_enabled(), total))
+
+
+def _small_run() -> _SmallRun:
+    "A network with dropout and batch normalisation on random images."
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(1, 4, 3, stride=2),
@@ -109,98 +172,135 @@ def _small_run():
         nn.Flatten(),
         nn.Linear(676, 10),
     )
-    train, valid = (
-        (torch.rand(n, 1, 28, 28) + shift, torch.randint(10, (n,)))
-        for n, shift in ((150, 0.0), (90, 0.2))
-    )
-    passes = []
-    model.register_forward_pre_hook(
-        lambda module, inputs: passes.append(
-            (module.training, torch.is_grad_enabled(), inputs[0].sum().item())
-        )
-    )
-    return model, optim.SGD(model.parameters(), lr=0.1), train, valid, passes
+    train = _random_dataset(150, 0.0)
+    valid = _random_dataset(90, 0.2)
+    return _SmallRun(model, optim.SGD(model.parameters(), lr=0.1), train, valid)
 
 
 def _weights_after(clear: bool) -> torch.Tensor:
-    "The last layer after one epoch as it should be, or with gradients that add up."
-    model, optimizer, (images, labels), *_ = _small_run()
-    for where in torch.arange(len(labels)).split(64):
+    "The last layer after one correct epoch, or after one whose gradients add up."
+    run = _small_run()
+    images, labels = run.train
+    for indices in torch.arange(len(labels)).split(64):
         if clear:
-            optimizer.zero_grad()
-        F.cross_entropy(model(images[where]), labels[where]).backward()
-        optimizer.step()
-    return model[-1].weight.detach()
+            run.optimizer.zero_grad()
+        F.cross_entropy(run.model(images[indices]), labels[indices]).backward()
+        run.optimizer.step()
+    return run.model[-1].weight.detach()
 
 
-@check(
-    "Cleared gradients, evaluation mode, held-out digits: nothing is left of the three mistakes."
-)
-def check_epoch(one_epoch):
-    "`one_epoch(model, optimizer, train, valid)`: train once over `train`; accuracy in per cent on `valid`."
-    model, optimizer, train, valid, passes = _small_run()
-    got, weights = (
-        call(one_epoch, model, optimizer, train, valid),
-        model[-1].weight.detach().clone(),
-    )
-    learning, measuring = ([p for p in passes if p[1] == wanted] for wanted in (True, False))
-    if not all(training for training, *_ in learning):
-        return "It trains in evaluation mode, in which batch normalisation does not look at the batch and dropout does nothing."
+def _fault_of_training(run: _SmallRun) -> str | None:
+    "What was wrong with the training part of an epoch."
+    weights = run.model[-1].weight.detach()
+    if not all(training for training, gradients, _ in run.passes if gradients):
+        return (
+            "It trains in evaluation mode, in which batch normalisation does not use the batch "
+            "and dropout does nothing."
+        )
     if torch.allclose(weights, _weights_after(clear=False), atol=1e-5):
-        return "Each step goes along the gradients of all steps before it, too: `backward` adds to what is there."
+        return (
+            "Each step uses the gradients of all steps before it, too: "
+            "`backward` adds to what is there."
+        )
     if not torch.allclose(weights, _weights_after(clear=True), atol=1e-5):
-        return "The steps are not those of SGD over the batches in their order; change only what is wrong."
+        return (
+            "The steps are not those of SGD over the batches in their order; "
+            "change only what is wrong."
+        )
+
+
+def _fault_of_measuring(run: _SmallRun, got: float) -> str | None:
+    "What was wrong with the measuring part of an epoch, with the network as it is now."
+    measuring = [one for one in run.passes if not one[1]]
     if not measuring:
         return "Measuring needs no gradients; leave `torch.no_grad()` where it is."
-    seen = sum(total for *_, total in measuring)
-    if math.isclose(seen, train[0].sum().item(), rel_tol=1e-3):
-        return "It is measured on the digits that it has just learnt from."
+    total = sum(total for *_, total in measuring)
+    if math.isclose(total, run.train[0].sum().item(), rel_tol=1e-3):
+        return "It measures the accuracy on the training images."
     if any(training for training, *_ in measuring):
-        return "While it is measured the network is still in training mode: dropout blanks channels, and batch normalisation depends on who else is in the batch."
-    if not math.isclose(got, evaluate(model, valid)[1], abs_tol=1e-6):
-        return f"It gives {got:.4g}, where the network now reads {evaluate(model, valid)[1]:.4g} % of the held-out digits."
-    passes.clear()
-    call(one_epoch, model, optimizer, train, valid)
-    if not all(training for training, grads, _ in passes if grads):
-        return "The second epoch is trained in evaluation mode, because the first one left the network there."
+        return (
+            "While it measures, the network is still in training mode: dropout zeroes channels, "
+            "and batch normalisation depends on the other images of the batch."
+        )
+    accuracy = evaluate(run.model, run.valid)[1]
+    if not math.isclose(got, accuracy, abs_tol=1e-6):
+        return f"It gives {got:.4g}; the validation accuracy of the network is {accuracy:.4g} %."
 
 
-@check(
-    "Too small a rate hardly moves, too large a one jumps about; the loss on held-out digits tells which is which."
-)
-def check_best_rate(held_out_loss, best):
-    "`held_out_loss(rate)` after a short run, and the best of three rates."
-    splits, rate = load_splits("auto"), 0.01
+@check("Cleared gradients, evaluation mode, validation set: all three mistakes are gone.")
+def check_epoch(one_epoch):
+    "`one_epoch(model, optimizer, train, valid)`: train once over `train`; accuracy on `valid`."
+    run = _small_run()
+    arguments = run.model, run.optimizer, run.train, run.valid
+    got = call(one_epoch, *arguments)
+    fault = _fault_of_training(run) or _fault_of_measuring(run, got)
+    if fault:
+        return fault
+    run.passes.clear()
+    call(one_epoch, *arguments)
+    if not all(training for training, gradients, _ in run.passes if gradients):
+        return (
+            "The second epoch trains in evaluation mode, because the first one left the network "
+            "there."
+        )
+
+
+SHORT = Recipe("short", epochs=2, batch_size=25, rotation=0.0, dropout=0.0, schedule="constant")
+
+
+@functools.cache
+def _short_run(rate: float) -> tuple[list[dict], float]:
+    "The history of the run that is asked for, and the test loss, which nobody should ask for."
+    splits = load_splits("auto")
     torch.manual_seed(0)
     model = MNISTModel(dropout=0)
-    history = fit(
-        model,
-        replace(
-            Recipe(
-                "short", epochs=2, batch_size=25, rotation=0.0, dropout=0.0, schedule="constant"
-            ),
-            learning_rate=rate,
-        ),
-        splits.train.take(slice(500)),
-        splits.valid.take(slice(250)),
-        verbose=False,
-    )
-    loss = call(held_out_loss, rate)
-    of_test = evaluate(model, splits.test.take(slice(250)))[0]
+    few = splits.train.subset(slice(500))
+    valid = splits.valid.subset(slice(250))
+    history = fit(model, replace(SHORT, learning_rate=rate), few, valid, verbose=False)
+    return history, evaluate(model, splits.test.subset(slice(250)))[0]
+
+
+def _name_of_loss(loss: float, history: list[dict], test_loss: float) -> str | None:
+    "What a number is that is not the validation loss of the last epoch."
     names = {
-        "the loss on the digits it learns from": history[-1]["train_loss"],
-        "the held-out loss after the first epoch, not the last": history[0]["validation_loss"],
+        "the training loss": history[-1]["train_loss"],
+        "the validation loss after the first epoch, not the last": history[0]["validation_loss"],
         "the accuracy": history[-1]["validation_accuracy"],
-        "the loss on the test digits, by which nothing may be chosen": of_test,
+        "the test loss, by which nothing may be chosen": test_loss,
     }
     for name, value in names.items():
         if math.isclose(loss, value, rel_tol=1e-3):
-            return f"What it gives is {name}; the held-out loss after the last epoch is asked for."
-    same = math.isclose(loss, history[-1]["validation_loss"], rel_tol=0.02)
-    losses = {each: call(held_out_loss, each) for each in ((0.0001, 1, rate) if same else (rate,))}
+            return name
+    return None
+
+
+@check(
+    "Too small a rate hardly changes the weights, too large a one makes them jump; "
+    "the validation loss tells which is which."
+)
+def check_best_rate(validation_loss, best):
+    "`validation_loss(rate)` after a short run, and the best of three rates."
+    rate = 0.01
+    history, test_loss = _short_run(rate)
+    loss = call(validation_loss, rate)
+    name = _name_of_loss(loss, history, test_loss)
+    if name:
+        return f"It gives {name}; the validation loss after the last epoch is wanted."
+    wanted = history[-1]["validation_loss"]
+    is_wanted = math.isclose(loss, wanted, rel_tol=0.02)
+    rates = (0.0001, 1, rate) if is_wanted else (rate,)
+    losses = {each: call(validation_loss, each) for each in rates}
     if not math.isclose(losses[rate], loss, rel_tol=1e-3):
-        return f"The same rate gives different losses, {loss:.3f} at first. Each call has to begin with a new network, and with the same weights: set the seed before you make it."
-    if not same:
-        return f"With the rate {rate} it gives {loss:.3f}, and the run described gives {history[-1]['validation_loss']:.3f}. Train by `short`, on `few`, watching `watched`, from a network made after `torch.manual_seed(0)`."
+        return (
+            f"The same rate gives different losses, {loss:.3f} the first time. Each call has to "
+            "begin with a new network, and with the same weights: "
+            "set the seed before you make it."
+        )
+    if not is_wanted:
+        return (
+            f"With the rate {rate} it gives {loss:.3f}, and the run described gives "
+            f"{wanted:.3f}. Train by `short` on `few` with the validation set `valid`, from a "
+            "network made after `torch.manual_seed(0)`."
+        )
     if best != min(losses, key=losses.get):
-        return f"With {best} the held-out loss is not the lowest of the three. Look at all of them."
+        return f"With {best} the validation loss is not the lowest of the three. Look at all."
