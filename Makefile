@@ -1,7 +1,8 @@
-# train · test · test-browser · stress · versions · lab · data · bench · notebooks · bundle · docs: each sets itself up.
+# train · quick · test · test-all · lab · data · bench · notebooks · bundle · docs: each installs what it needs.
 #   make train EPOCHS=1                       a quick look
-#   make train ARGS='--seed 1 --out run'      any option of `s6erav3 train`
+#   make train ARGS='--seed 1 --output-dir run'    any option of `s6erav3 train`
 #   make lab ARGS='--no-browser'              any option of JupyterLab
+#   make test ARGS=nbs/00_data.ipynb          one notebook, or one file of tests
 #   make test PIP_ARGS='--extra-index-url …'  options for pip, used by the first call only
 #   make bundle                               gathers in bundle/ all that a machine without a network needs; there it is used by itself
 
@@ -24,23 +25,33 @@ export S6ERAV3_DATA := $(CURDIR)/bundle/data
 endif
 endif
 
-.PHONY: train test test-browser stress versions lab data bench notebooks bundle docs
+.PHONY: train quick test test-all test-thorough test-browser stress versions lab data bench notebooks bundle docs
 
 train: $(READY)
 	@$(BIN)/s6erav3 train $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
 
+# For the loop of a contributor: linters, types, notebooks in sync with the package, and the tests that are quick.
+quick: $(READY)
+	@$(BIN)/python tools/check.py --quick $(ARGS)
+
+# Every notebook and every test that a change could break.
 test: $(READY)
-	@$(BIN)/python tools/check.py
+	@$(BIN)/python tools/check.py $(ARGS)
+
+# Everything: kills, fuzzing, a cluster, torchvision's networks, every notebook in a real browser, the built wheel on every Python.
+test-all: test-thorough test-browser versions
+
+test-thorough: $(READY)
+	@$(BIN)/python tools/check.py --all $(ARGS)
 
 test-browser: $(BROWSER)
-	@$(BIN)/python -m pytest -q -rs tests/test_browser.py -k drawing_pad
-	@$(BIN)/python -m pytest -q -rs tests/test_browser.py -k "not drawing_pad" -n 2
+	@$(BIN)/python tools/check.py --workers 2 tests/test_browser.py
 
 lab: $(READY)
 	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/nbs/index.ipynb $(ARGS)
 
 data: $(READY)
-	@$(BIN)/s6erav3 data
+	@$(BIN)/s6erav3 download
 
 bench: $(READY)
 	@$(BIN)/s6erav3 bench $(ARGS)
@@ -56,6 +67,7 @@ $(READY): settings.ini setup.py constraints.txt
 	  || { echo "Error: $(PYTHON) is missing or older than 3.11; name another with PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv >/dev/null 2>&1 \
 	  || { echo "Error: '$(PYTHON) -m venv .venv' failed; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@mkdir -p .venv/etc/jupyter && ln -sf ../../../jupyter_server_config.py .venv/etc/jupyter/
 	@if $(if $(PIP_ARGS),false,$(if $(BUNDLED),$(BIN)/pip install --dry-run -q --ignore-installed $(BUNDLED) -c constraints.txt -e '$(ALL)' >.venv/bundle.log 2>&1,false)); then \
 	  echo "Installing from bundle/wheels" && $(BIN)/pip install $(BUNDLED) -c constraints.txt -e '$(ALL)' && touch $@ \
 	    || { echo "Error: the installation from bundle/wheels failed (see above)" >&2; exit 1; }; \
@@ -75,9 +87,9 @@ $(BROWSER): $(READY)
 	@$(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt -e '.[browser]' && touch $@ \
 	  || { echo "Error: the installation failed (see above); mend that and run make again" >&2; exit 1; }
 
-# The long version of the tests of faults: thirty kills of each of two recipes, compiled runs, ten thousand spoilt files for each reader. Its records are results/stress/.
+# The tests of faults with ten thousand damaged files for each reader and a kill for every 300. Its records are results/stress/.
 stress: $(READY)
-	@S6ERAV3_STRESS=10000 S6ERAV3_KILLS=30 S6ERAV3_STRESS_RECORDS=results/stress $(BIN)/python -m pytest -q -rs tests/test_resume.py tests/test_fuzz.py tests/test_data.py tests/test_download.py
+	@S6ERAV3_STRESS=10000 S6ERAV3_STRESS_RECORDS=results/stress $(BIN)/python -m pytest -q -rs tests/test_resume.py tests/test_fuzz.py tests/test_data.py tests/test_download.py
 
 # The package's tests on the built wheel, in a clean environment for each Python from 3.11 to 3.13 that is to be had.
 versions: $(READY)

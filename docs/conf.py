@@ -63,7 +63,8 @@ def mathml(self, node, block=False):
     except MathError as error:
         log.warning("the formula %r cannot be read: %s", node.astext(), error, location=node)
         formula = ""
-    kind = "block" if block else "wide" if len(node.astext()) > LONGEST else "short"
+    length = "wide" if len(node.astext()) > LONGEST else "short"
+    kind = "block" if block else length
     self.body.append(
         f'<span class="formula {kind}">{formula}</span>'
     )  # no div, since a formula may stand alone within a paragraph
@@ -71,7 +72,7 @@ def mathml(self, node, block=False):
 
 
 def long_dashes(app, doctree):
-    "The dash between a parameter and what is said of it, which Sphinx writes as two and leaves to `smartquotes`."
+    "Write the dash after a parameter as one; Sphinx writes two and leaves it to `smartquotes`."
     dashes = [
         text
         for field in doctree.findall(nodes.field)
@@ -86,7 +87,8 @@ def add_buttons(app, pagename, templatename, context, doctree):
     "The buttons of a page that is a notebook: open it in Colab, see it on GitHub."
     if pagename not in app.env.found_docs or Path(app.env.doc2path(pagename)).suffix != ".ipynb":
         return
-    place = f"{settings['branch']}/{pagename if '/' in pagename else f'nbs/{pagename}'}.ipynb"
+    folder = "" if pagename.startswith("exercises/") else "nbs/"
+    place = f"{settings['branch']}/{folder}{pagename}.ipynb"
     colab = settings["git_url"].replace(
         "https://github.com", "https://colab.research.google.com/github"
     )

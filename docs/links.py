@@ -1,4 +1,4 @@
-"""The links of a built site: which lead nowhere, what is loaded from elsewhere, and which lead out."""
+"""The links of a built site: those that lead nowhere, to what is loaded, and out of it."""
 
 import re
 import urllib.error

@@ -1,10 +1,12 @@
-"""The reference: a page for each module of the package, read from its source without importing it."""
+"""The reference: a page for each module of the package, read from its source, not imported."""
 
 import ast
 import io
 import json
 import re
 import tokenize
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 ALIAS_DEPTH = 3  # how often a name may stand for another name
@@ -25,16 +27,33 @@ class Module:
             if token.type == tokenize.COMMENT
         }
         self.nodes = dict(definitions(self.tree.body))
-        self.exported = (
-            ast.literal_eval(self.nodes["__all__"].value) if "__all__" in self.nodes else []
-        )
+        listed = self.nodes.get("__all__")
+        self.exported = ast.literal_eval(listed.value) if listed else []
+        self.made = [name for name in self.exported if name in self.nodes]
+
+    def passed_on(self) -> dict[str, str]:
+        "The names that it exports and another module makes, with the full name of that module."
+        parts = self.name.split(".")
+        return {
+            alias.name: ".".join([*parts[: len(parts) - node.level], node.module])
+            for node in self.tree.body
+            if isinstance(node, ast.ImportFrom) and node.level
+            for alias in node.names
+            if alias.name in self.exported
+        }
 
     def comment(self, node) -> str:
         "What is said beside the last line of `node`."
         return self.comments.get(node.end_lineno, "")
 
 
-def definitions(body):
+def names_of(target) -> list[str]:
+    "The names that an assignment gives to its target."
+    parts = target.elts if isinstance(target, ast.Tuple) else [target]
+    return [part.id for part in parts if isinstance(part, ast.Name)]
+
+
+def definitions(body) -> Iterator[tuple[str, ast.stmt]]:
     "Every name that `body` defines at its top level, with the node that does."
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -43,29 +62,31 @@ def definitions(body):
             yield node.target.id, node
         if isinstance(node, ast.Assign):
             for target in node.targets:
-                for name in target.elts if isinstance(target, ast.Tuple) else [target]:
-                    if isinstance(name, ast.Name):
-                        yield name.id, node
+                yield from ((name, node) for name in names_of(target))
 
 
 def modules(root: Path) -> list[Module]:
     "The modules of the package, the package itself first."
-    paths = [path for path in sorted((root / "s6erav3").rglob("*.py")) if path.name != "_modidx.py"]
     found = [
         Module(path, root)
-        for path in paths
-        if path.name != "__init__.py" or path.parent.name == "s6erav3"
+        for path in sorted((root / "s6erav3").rglob("*.py"))
+        if path.name not in ("__init__.py", "_modidx.py")
     ]
-    return sorted(found, key=lambda module: module.name.replace("__", "~"))
+    package = Module(root / "s6erav3" / "__init__.py", root)
+    return [package, *sorted(found, key=lambda module: module.name.replace("__", "~"))]
+
+
+def followed(module: Module, annotation):
+    "What an annotation means where it is a name for another one."
+    for _ in range(ALIAS_DEPTH):
+        meant = module.nodes.get(getattr(annotation, "id", ""))
+        annotation = meant.value if isinstance(meant, ast.Assign) else annotation
+    return annotation
 
 
 def option(module: Module, annotation) -> tuple:
     "The type in an annotation, and the help that the command gives with it, if any."
-    for _ in range(ALIAS_DEPTH):
-        if isinstance(annotation, ast.Name) and isinstance(
-            module.nodes.get(annotation.id), ast.Assign
-        ):
-            annotation = module.nodes[annotation.id].value
+    annotation = followed(module, annotation)
     if not (isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Annotated"):
         return annotation, ""
     kind, *said = annotation.slice.elts
@@ -79,49 +100,56 @@ def option(module: Module, annotation) -> tuple:
     return option(module, kind)[0], "".join(texts)
 
 
+def all_parameters(given: ast.arguments) -> list[ast.arg]:
+    "Every parameter of a function."
+    packed = [one for one in (given.vararg, given.kwarg) if one]
+    return [*given.posonlyargs, *given.args, *given.kwonlyargs, *packed]
+
+
+def has_decorator(function, *names: str) -> bool:
+    "Whether a function has a decorator of one of some names."
+    return bool({getattr(one, "id", "") for one in function.decorator_list} & {*names})
+
+
+def result(function) -> str:
+    "What a function returns, as its signature says it."
+    if function.returns is None:
+        return ""
+    is_text = isinstance(function.returns, ast.Constant)
+    return f" -> {function.returns.value if is_text else ast.unparse(function.returns)}"
+
+
 def parameters(module: Module, function) -> tuple[str, list[tuple[str, str]]]:
-    "The signature of a function, and what is said of each parameter and of the result."
+    "The signature of a function, and what is said of each parameter."
     given = function.args
-    owned = any(
-        getattr(decorator, "id", "") in ("classmethod", "property")
-        for decorator in function.decorator_list
-    )
-    names = [
-        *given.posonlyargs,
-        *given.args,
-        *filter(None, [given.vararg]),
-        *given.kwonlyargs,
-        *filter(None, [given.kwarg]),
-    ]
+    lines = Counter(one.end_lineno for one in all_parameters(given))
     said = []
-    for name in names:
-        name.annotation, text = option(module, name.annotation)
-        text = text or (
-            module.comment(name)
-            if module.source.splitlines()[name.end_lineno - 1]
-            .rstrip()
-            .endswith(module.comment(name))
-            else ""
-        )
-        alone = sum(other.end_lineno == name.end_lineno for other in names) == 1
-        if text and alone:
-            said.append((name.arg, text))
-    if (owned or given.args and given.args[0].arg == "self") and given.args:
+    for one in all_parameters(given):
+        one.annotation, text = option(module, one.annotation)
+        text = text or module.comment(one)
+        if text and lines[one.end_lineno] == 1:
+            said.append((one.arg, text))
+    first = given.args[0].arg if given.args else ""
+    if first == "self" or (first and has_decorator(function, "classmethod", "property")):
         given.args.pop(0)
-    result = (
-        f" -> {getattr(function.returns, 'value', None) if isinstance(function.returns, ast.Constant) else ast.unparse(function.returns)}"
-        if function.returns
-        else ""
-    )
-    return f"({ast.unparse(given)}){result}", said
+    return f"({ast.unparse(given)}){result(function)}", said
 
 
 def escaped(text: str) -> str:
     "A docstring as Markdown: what has a meaning there only by accident is taken literally."
     parts = re.split(r"(`[^`]+`)", text)
-    return "".join(
-        part if i % 2 else re.sub(r"([*<$|_])", r"\\\1", part) for i, part in enumerate(parts)
-    )
+    parts[::2] = [re.sub(r"([*<$|_])", r"\\\1", part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def docstring(node) -> str:
+    "The docstring of a definition or module, as Markdown."
+    return escaped(ast.get_docstring(node) or "")
+
+
+def param_fields(said: list[tuple[str, str]]) -> str:
+    "What is said of parameters, as fields."
+    return "\n".join(f":param {name}: {escaped(text)}" for name, text in said)
 
 
 def directive(kind: str, signature: str, options=(), body="", depth=0) -> str:
@@ -137,21 +165,21 @@ def directive(kind: str, signature: str, options=(), body="", depth=0) -> str:
     return "\n".join(lines) + "\n"
 
 
-def function(module: Module, name: str, node, kind="function", depth=0, more="") -> str:
-    "The entry of a function or method."
+def function(module: Module, name: str, node, more: str = "") -> str:
+    "The entry of a function."
     signature, said = parameters(module, node)
-    decorators = {getattr(decorator, "id", "") for decorator in node.decorator_list}
-    options = [("classmethod", "")] if "classmethod" in decorators else []
-    if "property" in decorators:
-        kind, signature = "property", ""
-    fields = "\n".join(f":param {parameter}: {escaped(text)}" for parameter, text in said)
-    return directive(
-        kind,
-        name + signature,
-        options,
-        f"{escaped(ast.get_docstring(node) or '')}\n\n{fields}\n\n{more}",
-        depth,
-    )
+    body = f"{docstring(node)}\n\n{param_fields(said)}\n\n{more}"
+    return directive("function", name + signature, (), body)
+
+
+def method(module: Module, name: str, node) -> str:
+    "The entry of a method or property."
+    signature, said = parameters(module, node)
+    options = [("classmethod", "")] if has_decorator(node, "classmethod") else []
+    body = f"{docstring(node)}\n\n{param_fields(said)}"
+    if has_decorator(node, "property"):
+        return directive("property", name, options, body, depth=1)
+    return directive("method", name + signature, options, body, depth=1)
 
 
 def fields(module: Module, node) -> str:
@@ -167,114 +195,105 @@ def fields(module: Module, node) -> str:
     return "\n".join(entries)
 
 
-def class_(module: Module, name: str, node, more="") -> str:
-    "The entry of a class: its fields, with those of a base class that has no entry, and its public methods."
-    bases = [
-        module.nodes[base.id]
-        for base in node.bases
-        if getattr(base, "id", "").startswith("_") and base.id in module.nodes
-    ]
+def private_bases(module: Module, node) -> list[ast.ClassDef]:
+    "The base classes of a class that have no entry of their own."
+    names = [getattr(base, "id", "") for base in node.bases]
+    return [module.nodes[name] for name in names if name.startswith("_") and name in module.nodes]
+
+
+def class_(module: Module, name: str, node, more: str = "") -> str:
+    "The entry of a class: its fields and public methods, with those of bases without an entry."
+    family = [*private_bases(module, node), node]
     methods = {
-        method: body
-        for kind in (*bases, node)
-        for method, body in definitions(kind.body)
+        name: body
+        for kind in family
+        for name, body in definitions(kind.body)
         if isinstance(body, ast.FunctionDef)
     }
     made_by = methods.get("__init__")
     signature, said = parameters(module, made_by) if made_by else ("", [])
     public = [
-        function(module, method, body, "method", 1)
-        for method, body in methods.items()
-        if not method.startswith("_") and ast.get_docstring(body)
+        method(module, name, body)
+        for name, body in methods.items()
+        if not name.startswith("_") and ast.get_docstring(body)
     ]
-    described = "\n".join(f":param {parameter}: {escaped(text)}" for parameter, text in said)
-    parts = [
-        escaped(ast.get_docstring(node) or ""),
-        described,
-        more,
-        *(fields(module, kind) for kind in (*bases, node)),
-        *public,
-    ]
-    return directive("class", name + signature, (), "\n\n".join(part for part in parts if part))
+    all_fields = [fields(module, kind) for kind in family]
+    parts = [docstring(node), param_fields(said), more, *all_fields, *public]
+    return directive("class", name + signature, (), "\n\n".join(filter(None, parts)))
 
 
-def value(module: Module, name: str, node, more="") -> str:
-    "The entry of a constant."
-    shown = ast.unparse(node.value)
+def shown_value(name: str, node) -> str:
+    "The value of a constant as it is written."
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
-        shown = ast.unparse(
-            node.value.elts[[target.id for target in node.targets[0].elts].index(name)]
-        )
-    short = len(shown) <= LONGEST
-    text = (
-        ""
-        if short or "Annotated" in shown
-        else f"```python\n{ast.get_source_segment(module.source, node)}\n```"
-    )
-    said = (
-        option(module, node.value)[1]
-        or module.comment(node)
-        or module.comments.get(node.lineno, "")
-    )
-    return directive(
-        "data",
-        name,
-        [("value", json.dumps(shown))] if short else [],
-        f"{escaped(said)}\n\n{text}\n\n{more}",
-    )
+        names = [target.id for target in node.targets[0].elts]
+        return ast.unparse(node.value.elts[names.index(name)])
+    return ast.unparse(node.value)
 
 
-def entry(module: Module, name: str, made: str) -> str:
-    "The entry of one exported name; `made` links to where it is made."
-    node, more = module.nodes[name], f"{{.made}}\n[{made[0]}]({made[1]})"
+def value(module: Module, name: str, node, more: str = "") -> str:
+    "The entry of a constant."
+    shown = shown_value(name, node)
+    options = [("value", json.dumps(shown))] if len(shown) <= LONGEST else []
+    text = ""
+    if not options and "Annotated" not in shown:
+        text = f"```python\n{ast.get_source_segment(module.source, node)}\n```"
+    said = [option(module, node.value)[1], module.comment(node), module.comments.get(node.lineno)]
+    first = next(filter(None, said), "")
+    return directive("data", name, options, f"{escaped(first)}\n\n{text}\n\n{more}")
+
+
+def entry(module: Module, name: str, made: tuple[str, str]) -> str:
+    "The entry of one exported name; `made` is the title and the address of the page that makes it."
+    node, more = module.nodes[name], f"{{.made}}\n[In the notebook: {made[0]}](../{made[1]})"
     if isinstance(node, ast.FunctionDef):
-        return function(module, name, node, more=more)
+        return function(module, name, node, more)
     if isinstance(node, ast.ClassDef):
         return class_(module, name, node, more)
     return value(module, name, node, more)
 
 
-def page(module: Module, made: dict) -> str:
-    "The page of a module; `made` says, for each full name, the title of its notebook and its address from the site's root."
-    head = f"---\nmyst:\n  enable_extensions: [colon_fence, fieldlist, attrs_block]\n---\n# {escaped(module.name)}\n\n{escaped(ast.get_docstring(module.tree) or '')}\n"
-    where = [
-        (f"In the notebook: {made[full][0]}", f"../{made[full][1]}")
-        for full in (f"{module.name}.{name}" for name in module.exported)
+def page(module: Module, made: dict[str, tuple[str, str]]) -> str:
+    "The page of a module; `made` has title and address of the page that makes each full name."
+    head = [
+        "---",
+        "myst:",
+        "  enable_extensions: [colon_fence, fieldlist, attrs_block]",
+        "---",
+        f"# {escaped(module.name)}",
+        "",
+        docstring(module.tree),
+        "",
+        f"```{{py:module}} {module.name}\n```",
+        "",
     ]
-    entries = [entry(module, name, link) for name, link in zip(module.exported, where)]
-    return "\n".join([head, f"```{{py:module}} {module.name}\n```\n", *entries])
+    for name, home in module.passed_on().items():
+        head += [f"{link(home, name)} can be imported from here, too.", ""]
+    entries = [entry(module, name, made[f"{module.name}.{name}"]) for name in module.made]
+    return "\n".join([*head, *entries])
+
+
+def link(module: str, name: str) -> str:
+    "A link to an entry from another page of the reference."
+    return f"[`{name}`]({module}.html#{module}.{name})"
 
 
 def overview(found: list[Module], homes: dict[str, str]) -> str:
-    "The page that leads to all others: what can be imported from the package itself, and every name of every module."
-
-    def link(module, name):
-        return f"[`{name}`]({module.name}.html#{module.name}.{name})"
-
+    "The page that leads to all others: the names of the package itself, and of all modules."
     package, *others = found
-    lines = [
-        "# Reference",
-        "",
-        "What the notebooks export into the package. These names can be imported from `s6erav3` itself:",
-        "",
-    ]
-    lines += [
-        f"- {link(next(m for m in others if m.name == homes[name]), name)}: {summary(next(m for m in others if m.name == homes[name]), name)}"
-        for name in package.exported
-    ]
+    by_name = {module.name: module for module in others}
+    lines = ["# Reference", "", "What the notebooks export into the package."]
+    lines += ["These names can be imported from `s6erav3` itself:", ""]
+    for name in package.exported:
+        home = by_name[homes[name]]
+        lines.append(f"- {link(home.name, name)}: {summary(home, name)}")
     for module in others:
-        lines += [
-            "",
-            f"## [{escaped(module.name)}]({module.name}.html)",
-            "",
-            escaped(ast.get_docstring(module.tree) or ""),
-            "",
-            ", ".join(link(module, name) for name in module.exported),
-        ]
-    toctree = "\n".join(module.name for module in others)
-    return "\n".join(lines) + f"\n\n```{{toctree}}\n:hidden:\n{toctree}\n```\n"
+        lines += ["", f"## [{escaped(module.name)}]({module.name}.html)", ""]
+        lines += [docstring(module.tree), ""]
+        lines.append(", ".join(link(module.name, name) for name in module.made))
+    lines += ["", "```{toctree}", ":hidden:", *by_name, "```"]
+    return "\n".join(lines) + "\n"
 
 
 def summary(module: Module, name: str) -> str:
     "The first line of what is said of a name."
-    return escaped((ast.get_docstring(module.nodes[name]) or "").split("\n")[0])
+    return docstring(module.nodes[name]).split("\n")[0]

@@ -1,18 +1,96 @@
-"Tests never download: what needs MNIST runs where it is at hand and is skipped by name where it is not."
+"""What holds for all tests: their speeds, what is named when a run is stopped, and where MNIST is.
+
+Tests never download: what needs MNIST runs where it is in place, and is skipped by name elsewhere.
+"""
 
 import json
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 os.environ["S6ERAV3_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # or each of several processes would use all processors
+
+QUICK = {  # the modules that `make quick` runs
+    "test_cli",
+    "test_data",
+    "test_evaluation",
+    "test_glossary",
+    "test_house",
+    "test_model",
+    "test_notebooks",
+    "test_package",
+    "test_records",
+    "test_versions",
+}
+THOROUGH = {  # what only `make test-all` runs: modules, and tests of other modules
+    "test_browser": (),  # by itself: two notebooks at a time, and the canvas
+    "test_anatomy": (
+        "test_beside_other_tools",
+        "test_field_is_what_the_gradient_says",
+        "test_torchvision_networks",
+    ),
+    "test_download": ("test_killed_outright_while_it_writes_no_file_is_half",),
+}
+
+
+def pytest_ignore_collect(collection_path, config):
+    "With `-m quick …`, the other modules are not even imported."
+    is_module = collection_path.name.startswith("test_")
+    wants_quick = config.option.markexpr.startswith("quick")
+    return True if wants_quick and is_module and collection_path.stem not in QUICK else None
+
+
+def pytest_collection_modifyitems(items):
+    "Give each test the marks of its speed."
+    for item in items:
+        module = item.path.stem
+        slow_tests = THOROUGH.get(module)
+        if slow_tests is not None and (not slow_tests or item.originalname in slow_tests):
+            item.add_marker(pytest.mark.thorough)
+        if module == "test_browser":
+            item.add_marker(pytest.mark.browser)
+        if module in QUICK:
+            item.add_marker(pytest.mark.quick)
+
+
+class AtWork:
+    "Names the tests that are running, in whatever process, when the run is interrupted."
+
+    def __init__(self, config):
+        self.config = config
+        self.running: dict[str, None] = {}
+
+    def pytest_runtest_logstart(self, nodeid):
+        self.running[nodeid] = None
+
+    def pytest_runtest_logfinish(self, nodeid):
+        self.running.pop(nodeid, None)
+
+    def pytest_keyboard_interrupt(self):
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        reporter.ensure_newline()
+        for nodeid in self.running:
+            reporter.write_line(f"stopped while running {nodeid}")
+
+
+def pytest_configure(config):
+    "A request to end is answered as Ctrl-C is: tests clean up, and those at work are named."
+    if hasattr(config, "workerinput"):
+        return  # a process that runs tests for another one
+    config.pluginmanager.register(AtWork(config))
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def mnist_dir():
     "The folder that holds MNIST, verified."
-    from s6erav3.data import find_data_dir, load_mnist
+    from s6erav3.data.mnist import find_data_dir, load_mnist
 
     try:
         load_mnist(download=False)
@@ -23,22 +101,22 @@ def mnist_dir():
 
 @pytest.fixture(scope="session")
 def keep():
-    "Keeps what a test has found, by topic and case; `make stress` names a folder that gets a file for each topic."
+    """Keeps what a test has found, by topic and case.
+
+    `make stress` names a folder that gets a file for each topic.
+    """
     found = {}
     yield lambda topic, case, value: found.setdefault(topic, {}).update({case: value})
     folder = os.environ.get("S6ERAV3_STRESS_RECORDS")
     if not folder:
         return
-    from s6erav3.files import written_whole
+    from s6erav3.files import atomic_write
 
     Path(folder).mkdir(parents=True, exist_ok=True)
     for topic, cases in found.items():
         path = Path(folder, f"{topic}.json")
-        before = (
-            json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        )  # of a stress run that was stopped, or of some of its tests
-        with written_whole(path) as part:
-            part.write_text(
-                json.dumps({**before, **cases}, indent=1, ensure_ascii=False) + "\n",
-                encoding="utf-8",
-            )
+        # what a stress run that was stopped, or some of its tests, have found before
+        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        text = json.dumps({**before, **cases}, indent=1, ensure_ascii=False) + "\n"
+        with atomic_write(path) as part:
+            part.write_text(text, encoding="utf-8")

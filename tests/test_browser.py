@@ -1,7 +1,8 @@
-"""Every notebook, and the drawing pad, in a real browser: JupyterLab in headless Chromium, driven by Playwright.
+"""Notebooks and drawing canvas in a real browser: JupyterLab in headless Chromium, by Playwright.
 
-`make test-browser` installs what is needed. The notebooks run in a copy, from cleared outputs. With S6ERAV3_PAD_RECORD set
-to the name of a file, the time from a stroke to the bars is written there.
+`make test-browser` installs what is needed. The notebooks run in a copy, from cleared outputs.
+With S6ERAV3_CANVAS_RECORD set to the name of a file, and `-k canvas`, the time from a stroke to
+the bars is written there.
 """
 
 import functools
@@ -21,30 +22,24 @@ import nbformat
 import pytest
 from PIL import Image
 
-from s6erav3.data import find_data_dir, load_mnist
-from s6erav3.your_digit import predict
+from s6erav3.data.mnist import find_data_dir, load_mnist
+from s6erav3.pictures.predict import predict
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="needs Playwright; `make test-browser` installs it"
 )
-CHROMIUM = next(
-    filter(
-        None,
-        map(
-            shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-        ),
-    ),
-    None,
-)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 if CHROMIUM is None:
     pytest.skip(
         "needs Chromium or Chrome; `make test-browser` installs it", allow_module_level=True
     )
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted(
-    path for path in (ROOT / "nbs").glob("*.ipynb") if path.stem != "glossary"
-)  # which has nothing to run
+sys.path.insert(0, str(ROOT / "tools"))
+import pages  # noqa: E402
+
+NOTEBOOKS = [path for path in pages.notebooks() if path.stem != "glossary"]  # nothing to run
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -54,16 +49,26 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DEADLINE = 300  # seconds for one notebook
+PATIENCE = 900  # seconds for one notebook
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+FOLDERS = {
+    "JUPYTERLAB_SETTINGS_DIR": "settings",
+    "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    "JUPYTER_CONFIG_DIR": "config",
+    "JUPYTER_DATA_DIR": "data",
+    "JUPYTER_RUNTIME_DIR": "runtime",
+    "IPYTHONDIR": "ipython",
+}
+CANVAS = "from s6erav3.pictures.canvas import drawing_canvas\n\ndrawing_canvas()"
 
 
 @functools.cache
-def mnist_at_hand() -> bool:
+def has_mnist() -> bool:
+    "Whether MNIST is in place."
     try:
         load_mnist(download=False)
     except FileNotFoundError:
@@ -71,31 +76,38 @@ def mnist_at_hand() -> bool:
     return True
 
 
-def left_out(source: str) -> bool:
+def is_left_out(source: str) -> bool:
     "Whether the test command leaves a cell out, too."
-    return bool(re.search(r"^#\|\s*(eval: false|slow)", source, re.M)) or (
-        "#| mnist" in source and not mnist_at_hand()
-    )
+    said = pages.directives(source)
+    needs_mnist = "mnist" in said and not has_mnist()
+    return "slow" in said or said.get("eval:") == "false" or needs_mnist
+
+
+def write_cleared(path: Path, target: Path) -> None:
+    "Write a notebook without its outputs, and without what the test command leaves out."
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if not is_left_out(cell.source)]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, target)
 
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
-    "A copy of the notebooks without outputs, and of the records they read."
+    "The notebooks, cleared, their records, one with a canvas, and a clone with a page as saved."
     folder = tmp_path_factory.mktemp("browser")
-    (folder / "nbs").mkdir()
     for path in NOTEBOOKS:
-        notebook = nbformat.read(path, as_version=4)
-        notebook.cells = [cell for cell in notebook.cells if not left_out(cell.source)]
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.update(outputs=[], execution_count=None)
-        nbformat.write(notebook, folder / "nbs" / path.name)
-    cells = [nbformat.v4.new_code_cell("from s6erav3.drawing import drawing_pad\n\ndrawing_pad()")]
-    nbformat.write(
-        nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata),
-        folder / "nbs" / "pad.ipynb",
-    )
+        write_cleared(path, folder / pages.place(path))
+    cells = [nbformat.v4.new_code_cell(CANVAS)]
+    metadata = nbformat.read(NOTEBOOKS[0], as_version=4).metadata
+    canvas = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    nbformat.write(canvas, folder / "nbs" / "canvas.ipynb")
     shutil.copytree(ROOT / "results", folder / "results")
+    (folder / "clone" / "nbs").mkdir(parents=True)
+    for name in ("settings.ini", "jupyter_server_config.py", "nbs/00_data.ipynb"):
+        shutil.copy(ROOT / name, folder / "clone" / name)
     for name, values in SETTINGS.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -103,29 +115,32 @@ def workplace(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def server(workplace):
-    "The address of a JupyterLab that serves the copy."
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folders = {
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "IPYTHONDIR": "ipython",
-    }
+def environment_of(workplace: Path) -> dict[str, str]:
+    "The environment of a server whose settings are its own."
     environment = {
         **os.environ,
-        **{key: str(workplace / name) for key, name in folders.items()},
+        **{key: str(workplace / name) for key, name in FOLDERS.items()},
         "S6ERAV3_OFFLINE": "1",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
-    if mnist_at_hand():
+    if has_mnist():
         environment["S6ERAV3_DATA"] = str(find_data_dir()[0].resolve())
+    return environment
+
+
+def free_port() -> int:
+    "A port that nobody listens on."
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server(workplace):
+    "The address of a JupyterLab that serves them, with the clone's settings."
+    port = free_port()
     options = [
+        f"--config={workplace / 'clone' / 'jupyter_server_config.py'}",
         f"--ServerApp.root_dir={workplace}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
@@ -135,20 +150,21 @@ def server(workplace):
         "--allow-root",
         "--no-browser",
     ]
-    with open(workplace / "server.log", "w") as log:
+    log = workplace / "server.log"
+    with open(log, "w") as output:
         process = subprocess.Popen(
             [Path(sys.executable).parent / "jupyter", "lab", *options],
             cwd=workplace,
-            env=environment,
-            stdout=log,
-            stderr=log,
+            env=environment_of(workplace),
+            stdout=output,
+            stderr=output,
         )
     address = f"http://127.0.0.1:{port}"
     try:
         wait_for(
-            lambda: answers(f"{address}/api"),
+            lambda: response_of(f"{address}/api"),
             60,
-            lambda: "the server did not start:\n" + (workplace / "server.log").read_text()[-2000:],
+            lambda: f"the server did not start:\n{log.read_text()[-2000:]}",
         )
         yield address
     finally:
@@ -156,8 +172,8 @@ def server(workplace):
         process.wait(30)
 
 
-def answers(address: str):
-    "What stands at an address, as JSON; None while nothing answers."
+def response_of(address: str):
+    "What an address gives, as JSON; None while nothing is there."
     try:
         with urllib.request.urlopen(address, timeout=5) as reply:
             return json.load(reply)
@@ -165,7 +181,7 @@ def answers(address: str):
         return None
 
 
-def wait_for(condition, seconds, otherwise=lambda: "time is up"):
+def wait_for(condition, seconds: float, otherwise=lambda: "time is up"):
     "Wait until `condition()` is true."
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -177,6 +193,7 @@ def wait_for(condition, seconds, otherwise=lambda: "time is up"):
 
 @pytest.fixture(scope="module")
 def browser():
+    "Chromium, without a window."
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -186,65 +203,58 @@ def browser():
 class Notebook:
     "A notebook open in a page, with a kernel of its own."
 
-    def __init__(self, browser, server, name, view="lab"):
-        self.server, self.name = server, name
+    def __init__(self, browser, server: str, place: str, view: str = "lab"):
+        self.server, self.place = server, place
         self.page = browser.new_page(viewport={"width": 1280, "height": 900})
-        lab = f"lab/workspaces/{Path(name).stem}/tree"  # a workspace of its own, or those opened before would open, too
-        self.page.goto(f"{server}/{lab if view == 'lab' else view}/nbs/{name}")
+        if view == "lab":  # in a workspace of its own, or those opened before would open, too
+            view = f"lab/workspaces/{Path(place).stem}/tree"
+        self.page.goto(f"{server}/{view}/{place}")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        wait_for(
-            lambda: (
-                self.kernel()
-                and self.kernel()["execution_state"] == "idle"
-                and self.kernel()["connections"]
-            ),
-            60,
-            lambda: f"the kernel of {name} did not start",
-        )
+        wait_for(self.is_ready, 60, lambda: f"the kernel of {place} did not start")
 
     def kernel(self):
         "The notebook's kernel, as the server sees it."
-        sessions = [
-            session
-            for session in answers(f"{self.server}/api/sessions") or []
-            if session["path"] == f"nbs/{self.name}"
-        ]
-        return sessions[0]["kernel"] if sessions else None
+        sessions = response_of(f"{self.server}/api/sessions") or []
+        own = [session["kernel"] for session in sessions if session["path"] == self.place]
+        return own[0] if own else None
 
-    def prompts(self):
-        return [
-            text.strip()
-            for text in self.page.locator(
-                ".jp-Notebook .jp-CodeCell .jp-InputArea-prompt"
-            ).all_inner_texts()
-        ]
+    def is_idle(self) -> bool:
+        "Whether the kernel has nothing to do."
+        kernel = self.kernel()
+        return bool(kernel) and kernel["execution_state"] == "idle"
 
-    def run_all(self):
+    def is_ready(self) -> bool:
+        "Whether the page is connected to a kernel that has nothing to do."
+        return self.is_idle() and bool(self.kernel()["connections"])
+
+    def prompts(self) -> list[str]:
+        "What stands before each cell of code."
+        prompts = self.page.locator(".jp-Notebook .jp-CodeCell .jp-InputArea-prompt")
+        return [text.strip() for text in prompts.all_inner_texts()]
+
+    def has_run(self) -> bool:
+        "Whether all cells have run, or the kernel has stopped at an error."
+        dialogs = self.page.locator(".jp-Dialog")
+        assert not dialogs.count(), dialogs.inner_text()
+        prompts = self.prompts()
+        has_begun = any(re.search(r"\d", prompt) for prompt in prompts)
+        return has_begun and "[*]:" not in prompts and self.is_idle()
+
+    def run_all(self) -> None:
         "Run all cells, and wait until each has its number or the kernel has stopped at an error."
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        late = f"{self.place} was not done after {PATIENCE} s"
+        wait_for(self.has_run, PATIENCE, lambda: f"{late}: {self.prompts()}")
 
-        def done():
-            assert not self.page.locator(".jp-Dialog").count(), self.page.locator(
-                ".jp-Dialog"
-            ).inner_text()
-            return (
-                "[*]:" not in self.prompts()
-                and self.kernel()["execution_state"] == "idle"
-                and any(re.search(r"\d", prompt) for prompt in self.prompts())
-            )
-
-        wait_for(
-            done, DEADLINE, lambda: f"{self.name} was not done after {DEADLINE} s: {self.prompts()}"
-        )
-
-    def saved(self, folder):
-        "The notebook as saved from the page."
-        path = folder / "nbs" / self.name
+    def save(self, folder: Path) -> Path:
+        "Save the notebook from the page; the file."
+        path = folder / self.place
         before = path.stat().st_mtime_ns
         self.page.keyboard.press("Control+s")
 
-        def whole():
+        def is_written():
+            "Whether the file is new, and complete."
             if path.stat().st_mtime_ns == before:
                 return False
             try:
@@ -252,16 +262,15 @@ class Notebook:
             except nbformat.reader.NotJSONError:
                 return False  # it is still being written
 
-        wait_for(whole, 30, lambda: f"{self.name} was not saved")
-        return nbformat.read(path, as_version=4)
+        wait_for(is_written, 30, lambda: f"{self.place} was not saved")
+        return path
 
-    def close(self):
-        kernel = self.kernel()
+    def close(self) -> None:
+        "Close the page and end the kernel."
+        address = f"{self.server}/api/kernels/{self.kernel()['id']}"
         self.page.close()
-        urllib.request.urlopen(
-            urllib.request.Request(f"{self.server}/api/kernels/{kernel['id']}", method="DELETE"),
-            timeout=10,
-        ).close()
+        request = urllib.request.Request(address, method="DELETE")
+        urllib.request.urlopen(request, timeout=10).close()
 
 
 @pytest.fixture
@@ -280,51 +289,65 @@ def opened(browser, server):
 
 def kinds(cell) -> set[str]:
     "The kinds of outputs that a cell has, widgets apart: their pictures stand for them."
-    return {
-        key
-        for output in cell.get("outputs", [])
-        for key in output.get("data", {output.get("name", output["output_type"]): ""})
-        if key != WIDGET
-    }
+    found = set()
+    for output in cell.get("outputs", []):
+        found |= output.get("data", {output.get("name", output["output_type"]): ""}).keys()
+    return found - {WIDGET}
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def cell_faults(cell, expected) -> list[str]:
+    "What is wrong with a cell that was run, beside the cell as it is saved in the clone."
+    faults = [
+        f"{output.ename}: {output.evalue}"
+        for output in cell.outputs
+        if output.output_type == "error"
+    ]
+    if expected.outputs and not cell.outputs:
+        faults.append("has no output")
+    if has_mnist() and not kinds(expected) <= kinds(cell):
+        faults.append(f"lacks an output of {kinds(expected) - kinds(cell)}")
+    return [f"{fault} in\n{cell.source}" for fault in faults]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=pages.place)
 def test_notebook_runs_from_cleared_outputs(path, opened, workplace):
-    book = opened(path.name)
+    book = opened(pages.place(path))
     book.run_all()
     expected = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
-    for cell in book.saved(workplace).cells:
-        if cell.cell_type != "code" or not cell.source.strip():
-            continue
-        faults = [
-            f"{output.ename}: {output.evalue}"
-            for output in cell.outputs
-            if output.output_type == "error"
-        ]
-        assert not faults, f"{faults[0]} in\n{cell.source}"
-        assert cell.execution_count, f"was not run:\n{cell.source}"
-        if expected[cell.id].outputs:
-            assert cell.outputs, f"has no output:\n{cell.source}"
-        if mnist_at_hand():
-            assert kinds(expected[cell.id]) <= kinds(cell), f"lacks an output:\n{cell.source}"
+    saved = nbformat.read(book.save(workplace), as_version=4)
+    code = [cell for cell in saved.cells if cell.cell_type == "code"]
+    faults = sum((cell_faults(cell, expected[cell.id]) for cell in code), [])
+    faults += [
+        f"was not run:\n{cell.source}"
+        for cell in code
+        if cell.source.strip() and not cell.execution_count
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def test_opening_and_saving_a_page_leaves_no_diff(opened, workplace):
+    path = workplace / "clone" / "nbs" / "00_data.ipynb"
+    before = path.read_bytes()
+    book = opened("clone/nbs/00_data.ipynb")
+    assert path.read_bytes() == before
+    assert book.save(workplace).read_bytes() == before
 
 
 def draw(page, points) -> list[float]:
-    "Draw a line with the mouse through points in parts of the paper's side; the milliseconds from strokes to bars."
-    frame = page.locator(".drawing-pad .paper").bounding_box()
+    "Draw a line through points, in parts of the paper's side; ms from each stroke to the bars."
+    frame = page.locator(".drawing-canvas .paper").bounding_box()
     places = [
         (frame["x"] + x * frame["width"], frame["y"] + y * frame["height"]) for x, y in points
     ]
-    pad, found = page.locator(".drawing-pad"), []
+    canvas = page.locator(".drawing-canvas")
+    found = []
     page.mouse.move(*places[0])
     page.mouse.down()
     for place in places[1:]:
-        pad.evaluate("pad => delete pad.dataset.latency")
+        canvas.evaluate("canvas => delete canvas.dataset.latency")
         page.mouse.move(*place, steps=4)
-        page.wait_for_function(
-            "() => document.querySelector('.drawing-pad').dataset.latency", timeout=5_000
-        )
-        found.append(float(pad.get_attribute("data-latency")))
+        page.wait_for_function("document.querySelector('.drawing-canvas').dataset.latency")
+        found.append(float(canvas.get_attribute("data-latency")))
     page.mouse.up()
     page.wait_for_timeout(300)
     return found
@@ -344,52 +367,73 @@ SEVEN = [
 ONE = [(0.5, 0.2 + 0.05 * i) for i in range(13)]
 
 
-@pytest.mark.parametrize("view", ["lab", "notebooks"])
-def test_drawing_pad(view, opened, tmp_path):
-    if view == "notebooks":
+@pytest.fixture(params=["lab", "notebooks"])
+def canvas_page(request, opened):
+    "A page with a canvas on which nothing is drawn, in JupyterLab and in Jupyter Notebook."
+    if request.param == "notebooks":
         pytest.importorskip(
             "notebook", reason="needs Jupyter Notebook; `make test-browser` installs it"
         )
-    book = opened("pad.ipynb", view)
+    book = opened("nbs/canvas.ipynb", request.param)
     book.run_all()
-    page = book.page
-    status = page.locator(".drawing-pad [role=status]")
+    status = book.page.locator(".drawing-canvas [role=status]")
     sync_api.expect(status).to_have_text("Nothing is drawn yet.", timeout=20_000)
-    page.locator(".drawing-pad .paper").scroll_into_view_if_needed()
+    book.page.locator(".drawing-canvas .paper").scroll_into_view_if_needed()
+    return book.page
 
-    times = draw(page, SEVEN)
-    sync_api.expect(status).to_contain_text("Read as 7")
-    assert float(page.get_by_label("Probability of 7").evaluate("meter => meter.value")) > 0.95
+
+def save_drawing(page, file: Path) -> None:
+    "Save the drawing by its button."
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as PNG").click()
-    download.value.save_as(tmp_path / "digit.png")
-    assert Image.open(tmp_path / "digit.png").size == (280, 280) and predict(
-        tmp_path / "digit.png"
-    )["digit"].tolist() == [7]
+    download.value.save_as(file)
 
-    page.get_by_label("Stage whose feature maps are shown").select_option("conv5")
-    sync_api.expect(page.get_by_label("20 feature maps of 5 by 5 cells")).to_be_visible()
-    page.get_by_label("Stage whose feature maps are shown").focus()
+
+def test_a_drawing_is_classified_stroke_by_stroke(canvas_page, tmp_path):
+    page = canvas_page
+    status = page.locator(".drawing-canvas [role=status]")
+    draw(page, SEVEN)
+    sync_api.expect(status).to_contain_text("Predicted as 7")
+    assert float(page.get_by_label("Probability of 7").evaluate("meter => meter.value")) > 0.95
+    save_drawing(page, tmp_path / "digit.png")
+    assert Image.open(tmp_path / "digit.png").size == (280, 280)
+    assert predict(tmp_path / "digit.png")["digit"].tolist() == [7]
+
+
+def test_the_canvas_is_used_by_keyboard(canvas_page):
+    page = canvas_page
+    draw(page, SEVEN)
+    stage = page.get_by_label("Stage whose feature maps are shown")
+    stage.select_option("conv5")
+    sync_api.expect(page.get_by_label("20 feature maps of 5 by 5 positions")).to_be_visible()
+    stage.focus()
     page.keyboard.press("ArrowUp")  # JupyterLab's own keys must not get in the way
-    sync_api.expect(page.get_by_label("16 feature maps of 5 by 5 cells")).to_be_visible()
+    sync_api.expect(page.get_by_label("16 feature maps of 5 by 5 positions")).to_be_visible()
     for _ in range(2):
         page.keyboard.press("Shift+Tab")
     assert page.evaluate("document.activeElement.textContent") == "Clear"
     page.keyboard.press("Enter")
+    status = page.locator(".drawing-canvas [role=status]")
     sync_api.expect(status).to_have_text("Nothing is drawn yet.")
-    times += draw(page, ONE)
-    sync_api.expect(status).to_contain_text("Read as 1")
+    draw(page, ONE)
+    sync_api.expect(status).to_contain_text("Predicted as 1")
 
-    assert statistics.median(times) < 100, times
-    print(
-        f"from a stroke to the bars: {statistics.median(times):.0f} ms, {max(times):.0f} at the most, of {len(times)}"
-    )
-    if (record := os.environ.get("S6ERAV3_PAD_RECORD")) and view == "lab":
+
+def test_the_canvas_responds_to_every_stroke(canvas_page):
+    "How fast is measured, printed, and written to a record if one is named."
+    times = draw(canvas_page, SEVEN)
+    canvas_page.get_by_role("button", name="Clear").click()
+    times += draw(canvas_page, ONE)
+    assert len(times) == len(SEVEN) + len(ONE) - 2
+    median, longest = statistics.median(times), max(times)
+    print(f"from a stroke to the bars: {median:.0f} ms, {longest:.0f} at most, of {len(times)}")
+    record = os.environ.get("S6ERAV3_CANVAS_RECORD")
+    if record and "/lab/" in canvas_page.url:
         numbers = {
             "strokes": len(times),
-            "median_ms": statistics.median(times),
-            "max_ms": max(times),
-            "browser": page.context.browser.version,
+            "median_ms": median,
+            "max_ms": longest,
+            "browser": canvas_page.context.browser.version,
             "view": "JupyterLab",
         }
         Path(record).write_text(json.dumps(numbers, indent=1) + "\n")

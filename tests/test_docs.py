@@ -1,4 +1,4 @@
-"The site: built from what is saved, whole, without anything from elsewhere, and without what is hidden in the notebooks."
+"""The site: built from what is saved, complete, without hidden cells and without other hosts."""
 
 import ast
 import json
@@ -15,9 +15,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import docs  # noqa: E402
 import links  # noqa: E402  (docs says where it is)
+import pages  # noqa: E402
 import reference  # noqa: E402
 
-NOTEBOOKS = [*sorted((ROOT / "nbs").glob("*.ipynb")), *sorted((ROOT / "exercises").glob("*.ipynb"))]
+pytestmark = pytest.mark.xdist_group("site")
+NOTEBOOKS = docs.gather(ROOT)
 needs_sphinx = pytest.mark.skipif(
     any(find_spec(name) is None for name in docs.NEEDED),
     reason="needs Sphinx: pip install -c constraints.txt -e '.[dev,docs]'",
@@ -31,9 +33,15 @@ def site(tmp_path_factory):
     return out, docs.build(out)
 
 
-def page_of(path: Path) -> str:
-    "Where the page of a notebook lies in the site."
-    return f"{docs.Notebook(path, ROOT).page}.html"
+@pytest.fixture(scope="module")
+def read(site):
+    "The pages of the site, read once."
+    return links.read(site[0])
+
+
+def listed(faults) -> str:
+    "Faults as the message of an assertion, one a line."
+    return "\n".join(["", *faults])
 
 
 def text_of(page: Path) -> str:
@@ -42,81 +50,89 @@ def text_of(page: Path) -> str:
 
 
 def exported() -> dict[str, reference.Module]:
-    "Every name that a module exports, in full, with its module; those of the package itself are made in others."
+    "Every name that a module exports, in full, with its module; the package makes none itself."
     return {
         f"{module.name}.{name}": module
         for module in reference.modules(ROOT)[1:]
-        for name in module.exported
+        for name in module.made
     }
 
 
 @needs_sphinx
-def test_builds_without_a_warning_a_broken_link_or_anything_from_elsewhere(site):
-    out, wrong = site
-    assert wrong == []
-    pages = links.read(out)
-    inside = [link for page in pages.values() for link in page.links if not links.is_outside(link)]
-    assert len(inside) > 1_000 and len(pages) >= len(NOTEBOOKS) + len(reference.modules(ROOT))
+def test_builds_without_a_warning_a_broken_link_or_anything_from_elsewhere(site, read):
+    assert not site[1], listed(site[1])
+    inside = [link for page in read.values() for link in page.links if not links.is_outside(link)]
+    assert len(inside) > 1_000
+    assert len(read) >= len(NOTEBOOKS) + len(reference.modules(ROOT))
 
 
-@needs_sphinx
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_a_page_shows_its_notebook_and_no_hidden_cell(site, path):
-    page = site[0] / page_of(path)
+def is_hidden(cell) -> bool:
+    "Whether the source of a cell is not for the site."
+    said = pages.directives(cell.source)
+    return "hide" in said or said.get("echo:") == "false"
+
+
+def lines_of(cells, hidden: bool) -> set[str]:
+    "The lines of those cells that are hidden, or of those that are not."
+    chosen = [cell for cell in cells if is_hidden(cell) is hidden]
+    return {line.strip() for cell in chosen for line in cell.source.splitlines()}
+
+
+def page_faults(notebook: docs.Notebook, page: Path) -> list[str]:
+    "What is wrong with the page of a notebook."
     html, said = page.read_text(encoding="utf-8"), text_of(page)
-    cells = nbformat.read(path, as_version=4).cells
+    cells = nbformat.read(notebook.path, as_version=4).cells
     title, promise = re.match(r"# (.+)\n\n> (.+)", cells[0].source).groups()
-    assert re.search(rf"<h1>{re.escape(title)}<", html) and docs.plain(promise) in said
-    assert "#|" not in said and "colab-badge" not in html
-    hidden = {
-        line.strip()
-        for cell in cells
-        if re.search(r"^#\| (hide|echo: false)", cell.source, re.M)
-        for line in cell.source.splitlines()
-    }
-    shown = {
-        line.strip()
-        for cell in cells
-        if not re.search(r"^#\| (hide|echo: false)", cell.source, re.M)
-        for line in cell.source.splitlines()
-    }
-    leaked = [
-        line for line in hidden - shown if len(line) > 25 and re.sub(r"\s+", " ", line) in said
+    faults = []
+    if not re.search(rf"<h1>{re.escape(title)}<", html) or docs.plain(promise) not in said:
+        faults.append("title or promise is missing")
+    if "#|" in said or "colab-badge" in html:
+        faults.append("a directive or a badge is shown")
+    for line in lines_of(cells, True) - lines_of(cells, False):
+        if len(line) > 25 and re.sub(r"\s+", " ", line) in said:
+            faults.append(f"a hidden line is shown: {line}")
+    for figure in re.findall(r'<img (?=[^>]*src="[^"]*_images/)[^>]*>', html):
+        if not re.search(r'alt="\w[^"]* [^"]*"', figure):  # without words, the name of the file
+            faults.append(f"no alt text: {figure}")
+    return faults
+
+
+@needs_sphinx
+def test_pages_show_their_notebooks_and_no_hidden_cell(site):
+    faults = [
+        f"{notebook.page}: {fault}"
+        for notebook in NOTEBOOKS.values()
+        for fault in page_faults(notebook, site[0] / f"{notebook.page}.html")
     ]
-    assert not leaked
-    figures = re.findall(r'<img (?=[^>]*src="[^"]*_images/)[^>]*>', html)
-    assert all(
-        re.search(r'alt="\w[^"]* [^"]*"', figure) for figure in figures
-    )  # without words Sphinx puts the name of the file there
+    assert not faults, listed(faults)
 
 
 @needs_sphinx
-def test_solutions_are_not_on_the_site(site):
-    assert not [page for page in links.read(site[0]) if "solution" in page]
+def test_solutions_are_not_on_the_site(read):
+    assert not [page for page in read if "solution" in page]
 
 
 @needs_sphinx
-def test_every_exported_name_is_in_the_reference_with_the_place_where_it_is_made(site):
-    pages = links.read(site[0])
-    overview = pages["api/index.html"].links
+def test_every_exported_name_is_in_the_reference_with_the_place_where_it_is_made(read):
+    overview = read["api/index.html"].links
+    faults = []
     for name, module in exported().items():
-        assert f"{module.name}.html#{name}" in overview
-        page = pages[f"api/{module.name}.html"]
-        assert name in page.anchors
-        assert any(link.startswith("../") and link.endswith(f"#{name}") for link in page.links), (
-            name
-        )
+        page = read[f"api/{module.name}.html"]
+        sources = [link for link in page.links if link.startswith("../")]
+        if f"{module.name}.html#{name}" not in overview or name not in page.anchors:
+            faults.append(f"{name} is not in the reference")
+        if not any(link.endswith(f"#{name}") for link in sources):
+            faults.append(f"{name}: no link to where it is made")
+    assert not faults, listed(faults)
 
 
 def test_names_are_made_where_nbdev_says():
-    index = ast.literal_eval(
-        (ROOT / "s6erav3" / "_modidx.py").read_text(encoding="utf-8").split("d = ", 1)[1]
-    )["syms"]
+    text = (ROOT / "s6erav3" / "_modidx.py").read_text(encoding="utf-8")
+    index = ast.literal_eval(text.split("d = ", 1)[1])["syms"]
     made = {
-        f"{notebook.module}.{name}": re.sub(r"^\d+_", "", notebook.page)
-        for notebook in docs.gather(ROOT).values()
+        f"{notebook.module}.{name}": re.sub(r"(^|/)\d+_", r"\1", notebook.page)
+        for notebook in NOTEBOOKS.values()
         for cell in notebook.cells
-        if cell.cell_type == "code"
         for name in docs.exported(cell)
     }
     known = {
@@ -125,28 +141,27 @@ def test_names_are_made_where_nbdev_says():
         for name, (place, _) in names.items()
     }
     assert exported().keys() <= made.keys()
-    assert {name: made[name] for name in exported() if name in known} == {
-        name: known[name] for name in exported() if name in known
-    }
+    faults = [
+        f"{name}: nbdev says {known[name]}, it is {made[name]}"
+        for name in exported().keys() & known.keys()
+        if made[name] != known[name]
+    ]
+    assert not faults, listed(faults)
 
 
 @needs_sphinx
 def test_what_is_said_of_parameters_is_in_the_reference(site):
     from fastcore.docments import docments
 
-    from s6erav3.data import load_splits
-    from s6erav3.training.train import Recipe
+    from s6erav3.data.mnist import load_splits
+    from s6erav3.training.recipe import Recipe
 
-    said = docments(load_splits)
-    text = text_of(site[0] / "api" / "s6erav3.data.html")
-    assert len(said) == 7 and all(
-        re.sub("[`*]", "", comment) in text for comment in said.values() if comment
-    )
-    fields = docments(Recipe.__mro__[1])
-    text = text_of(site[0] / "api" / "s6erav3.training.train.html")
-    assert len(fields) > 15 and all(
-        re.sub("[`*]", "", comment) in text for comment in fields.values() if comment
-    )
+    own = [kind for kind in Recipe.__mro__ if kind.__module__ == Recipe.__module__]
+    for documented in (load_splits, own[-1]):
+        said = [text for text in docments(documented).values() if text]
+        text = text_of(site[0] / "api" / f"{documented.__module__}.html")
+        assert said
+        assert not [one for one in said if re.sub("[`*]", "", one) not in text]
 
 
 @needs_sphinx
@@ -155,64 +170,62 @@ def test_search_finds_what_is_said(site):
     index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
 
     def found(word):
-        return {
-            index["docnames"][i]
-            for i in (
-                [index["terms"][word]]
-                if isinstance(index["terms"][word], int)
-                else index["terms"][word]
-            )
-        }
+        "The pages in which a word stands."
+        numbers = []
+        for terms in (index["terms"], index["titleterms"]):
+            places = terms.get(word, [])
+            numbers += [places] if isinstance(places, int) else places
+        return {index["docnames"][number] for number in numbers}
 
-    assert (
-        "02_anatomy" in found("recept")
-        and "04_evaluation" in found("wilson")
-        and "03_muon" in found("orthogon")
-    )
+    assert "05_receptive_field" in found("recept")
+    assert "06_evaluation" in found("wilson")
+    assert "advanced/muon" in found("orthogon")
     assert not any("importlib.util.find_spec" in title for title in index["titles"])
 
 
 @needs_sphinx
 def test_the_sidebar_has_the_order_of_the_readme(site):
+    "Course, advanced pages and internals have captions; exercises stand in their pages' order."
     html = (site[0] / "index.html").read_text(encoding="utf-8")
-    sidebar = re.findall(
-        r'class="reference internal" href="([^"#]+)\.html"',
-        html.split('class="bd-links', 1)[1].split("</nav>", 1)[0],
-    )
-    rows = re.findall(
-        r"^\| \[[^\]]+\]\(nbs/(\w+)\.ipynb\)",
-        (ROOT / "README.md").read_text(encoding="utf-8"),
-        re.M,
-    )
-    assert len(rows) > 15 and [page for page in sidebar if page in rows] == rows
-    assert sidebar.index("api/index") > max(map(sidebar.index, rows))
-    assert sorted(page for page in sidebar if "/" not in page) == sorted(
-        [
-            *(
-                path.stem
-                for path in NOTEBOOKS
-                if path.parent.name == "nbs" and path.stem != "index"
-            ),
-            *(Path(name).stem.lower() for name in docs.TEXTS),
-        ]
-    )
+    sidebar = html.split('class="bd-links', 1)[1].split("</nav>", 1)[0]
+    parts = re.split(r'<span class="caption-text">([^<]+)</span>', sidebar)
+    shelves = {
+        caption: re.findall(r'class="reference internal" href="([^"#]+)\.html"', part)
+        for caption, part in zip(parts[1::2], parts[2::2])
+    }
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[[^\]]+\]\(nbs/([\w/]+)\.ipynb\)", readme, re.M)
+    assert shelves["Course"] == [path.stem for path in pages.course()]
+    assert shelves["Course"] + shelves["Advanced"] + shelves["Internals"] == rows
+    assert {page.split("/")[0] for page in shelves["Advanced"]} == {"advanced"}
+    assert {page.split("/")[0] for page in shelves["Internals"]} == {"internals"}
+    exercises = [page.removeprefix("exercises/") for page in shelves["Exercises"]]
+    assert exercises == [name for row in rows if (name := Path(row).name) in exercises]
+    assert list(shelves)[-2:] == ["To look up", "About"]
 
 
 @needs_sphinx
-def test_formulas_are_drawn_without_a_script(site):
-    html = (site[0] / "04_evaluation.html").read_text(encoding="utf-8")
-    assert html.count("<math ") > 10 and r"\frac" not in html
-    assert not [
-        address
-        for address in links.read(site[0])["04_evaluation.html"].loaded
-        if "mathjax" in address.lower()
-    ]
+def test_next_and_previous_walk_the_course(site):
+    names = [path.stem for path in pages.course()]
+    faults = []
+    for name, following in zip(names, names[1:]):
+        for page, kind, wanted in ((name, "next", following), (following, "prev", name)):
+            html = (site[0] / f"{page}.html").read_text(encoding="utf-8")
+            if f'<link rel="{kind}" title=' not in html or not re.search(
+                rf'<link rel="{kind}" title="[^"]*" href="{wanted}.html"', html
+            ):
+                faults.append(f"{page}: {kind} is not {wanted}")
+    assert not faults, listed(faults)
+
+
+@needs_sphinx
+def test_formulas_are_drawn_without_a_script(site, read):
+    html = (site[0] / "06_evaluation.html").read_text(encoding="utf-8")
+    assert html.count("<math ") > 5 and r"\frac" not in html
+    loaded = read["06_evaluation.html"].loaded
+    assert not [address for address in loaded if "mathjax" in address.lower()]
     stray = re.compile(r'\$\s*<span class="formula|</math></span>\s*\$')
-    assert not [
-        page
-        for page in links.read(site[0])
-        if stray.search((site[0] / page).read_text(encoding="utf-8"))
-    ]
+    assert not [page for page in read if stray.search((site[0] / page).read_text(encoding="utf-8"))]
     assert (site[0] / "_static" / "math.woff").is_file()
 
 
@@ -226,7 +239,8 @@ def write_site(folder: Path, **pages) -> Path:
 def test_broken_links_are_found(tmp_path):
     site = write_site(
         tmp_path,
-        a='<p id="here"><a href="b.html#there">b</a><a href="#here">a</a><a href="b.html#gone">b</a>',
+        a='<p id="here"><a href="b.html#there">b</a><a href="#here">a</a>'
+        '<a href="b.html#gone">b</a>',
         b='<a name="there" href="c.html">c</a><img src="d.png">',
     )
     assert links.broken(site, links.read(site)) == [
@@ -239,7 +253,8 @@ def test_broken_links_are_found(tmp_path):
 def test_what_is_loaded_from_elsewhere_is_found(tmp_path):
     site = write_site(
         tmp_path,
-        a='<a href="https://example.org">out</a><script src="//cdn.example.org/x.js"></script><img src="data:image/png;base64,">',
+        a='<a href="https://example.org">out</a><script src="//cdn.example.org/x.js"></script>'
+        '<img src="data:image/png;base64,">',
     )
     (site / "style.css").write_text(
         "@import 'https://example.org/font.css'; b { background: url(c.png) }"
@@ -252,17 +267,23 @@ def test_what_is_loaded_from_elsewhere_is_found(tmp_path):
 
 
 def test_links_of_notebooks_lead_to_pages_or_to_github():
-    pages = docs.gather(ROOT)
-    here = pages["nbs/01_model.ipynb"]
-    assert docs.resolve(here, pages, "02_anatomy.ipynb") == "02_anatomy.html"
-    assert (
-        docs.resolve(here, pages, "02_anatomy.ipynb#What-to-remember")
-        == docs.resolve(here, pages, "02_anatomy.ipynb#what-to-remember")
-        == "02_anatomy.html#what-to-remember"
-    )
-    assert docs.resolve(here, pages, "../results") == f"{docs.GITHUB}/tree/main/results"
-    assert docs.resolve(here, pages, "../LICENSE") == f"{docs.GITHUB}/blob/main/LICENSE"
-    assert docs.resolve(here, pages, "nowhere.ipynb") == "nowhere.ipynb"
+    here = NOTEBOOKS["nbs/02_model.ipynb"]
+    heading = docs.HEADING.findall("\n".join(NOTEBOOKS["nbs/advanced/muon.ipynb"].texts))[1]
+    anchor = heading.lower().replace(" ", "-")
+    cases = {
+        "04_training.ipynb": "04_training.html",
+        "internals/files.ipynb": "internals/files.html",
+        f"advanced/muon.ipynb#{heading.replace(' ', '-')}": f"advanced/muon.html#{anchor}",
+        f"advanced/muon.ipynb#{anchor}": f"advanced/muon.html#{anchor}",
+        "../results": f"{docs.GITHUB}/tree/main/results",
+        "../LICENSE": f"{docs.GITHUB}/blob/main/LICENSE",
+        "nowhere.ipynb": "nowhere.ipynb",
+        "https://example.org/a.ipynb": "https://example.org/a.ipynb",
+    }
+    assert {link: docs.resolve(here, NOTEBOOKS, link) for link in cases} == cases
+    below = NOTEBOOKS["nbs/internals/files.ipynb"]
+    assert docs.resolve(below, NOTEBOOKS, "../04_training.ipynb") == "../04_training.html"
+    assert docs.resolve(below, NOTEBOOKS, "../../LICENSE") == f"{docs.GITHUB}/blob/main/LICENSE"
 
 
 def test_without_sphinx_one_line_says_what_to_do(monkeypatch, capsys, tmp_path):

@@ -1,84 +1,168 @@
-"What the pages on evaluation and interpretation do not try: odd inputs, and that looking changes nothing."
+"What the pages on evaluation and interpretation do not try: odd inputs, and side effects."
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from s6erav3.data import load_mnist
-from s6erav3.evaluation.evidence import features, gradient_map, occlusion_map
-from s6erav3.evaluation.interpret import label_votes, misclassified
+from s6erav3.data.mnist import Digits, load_mnist
+from s6erav3.evaluation.attribution import occlusion_map, penultimate_features, saliency_map
 from s6erav3.evaluation.metrics import (
-    Predictions,
+    accuracy_interval,
+    apply_temperature,
     brier_score,
     expected_calibration_error,
-    with_temperature,
+    most_confused,
+    per_class,
 )
-from s6erav3.evaluation.robustness import DISTORTIONS, distort
+from s6erav3.evaluation.mistakes import (
+    capture_activations,
+    label_votes,
+    misclassified,
+    plot_mistakes,
+)
+from s6erav3.evaluation.robustness import CORRUPTIONS, accuracy_by_severity, corrupt
+from s6erav3.inference import Predictions
 from s6erav3.models.model import MNISTModel
+
+DISPUTED = (
+    [947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937]
+    + [6651, 6783, 8527, 9679, 9729]  # fewer than three of five people chose the label
+)
+
+
+def certain(labels, predicted, n_classes=10):
+    "Predictions with a confidence of 1."
+    return Predictions(np.array(labels), np.eye(n_classes)[predicted])
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1, 4])
 def test_temperature_where_a_probability_is_exactly_zero(temperature):
     sharp = Predictions(np.array([0, 1]), np.array([[1.0, 0.0, 0.0], [0.2, 0.8, 0.0]]))
-    softer = with_temperature(sharp, temperature)
-    assert (
-        np.isfinite(softer.probabilities).all()
-        and np.allclose(softer.probabilities.sum(axis=1), 1)
-        and np.array_equal(softer.answers, sharp.answers)
-    )
+    scaled = apply_temperature(sharp, temperature)
+    assert np.isfinite(scaled.probabilities).all()
+    assert np.allclose(scaled.probabilities.sum(axis=1), 1)
+    assert np.array_equal(scaled.predicted, sharp.predicted)
 
 
-def test_scores_of_the_perfect_and_of_the_hopeless():
-    labels = np.arange(3)
-    assert (
-        brier_score(Predictions(labels, np.eye(3))) == 0
-        and brier_score(Predictions(labels, np.eye(3)[[1, 2, 0]])) == 2
-    )
-    assert expected_calibration_error(Predictions(labels, np.eye(3)), n_bins=1) == 0
-    assert np.isclose(
-        expected_calibration_error(Predictions(labels, np.eye(3)[[1, 2, 0]]), n_bins=1), 100
-    )
+def test_metrics_of_perfect_and_of_wrong_predictions():
+    perfect = certain([0, 1, 2], [0, 1, 2], n_classes=3)
+    wrong = certain([0, 1, 2], [1, 2, 0], n_classes=3)
+    assert brier_score(perfect) == 0 and brier_score(wrong) == 2
+    assert expected_calibration_error(perfect, n_bins=1) == 0
+    assert np.isclose(expected_calibration_error(wrong, n_bins=1), 100)
 
 
-@pytest.mark.parametrize("name", DISTORTIONS)
-@pytest.mark.parametrize("bytes_", [True, False])
-def test_distorting_leaves_the_images_alone(name, bytes_):
-    images = torch.randint(
-        0, 256, (520, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
-    )
-    if not bytes_:
+@pytest.mark.parametrize("n_correct", [0, 7, 10])
+def test_the_interval_contains_the_accuracy(n_correct):
+    low, high = accuracy_interval(n_correct, 10)
+    assert 0 <= low <= 10 * n_correct <= high <= 100 and high - low > 20
+
+
+def test_a_class_that_is_never_predicted_has_no_precision():
+    table = per_class(certain([0, 1], [0, 0], n_classes=2))
+    assert np.isnan(table.loc[1, "precision"]) and table.loc[1, "recall"] == 0
+
+
+def test_confusions_are_counted_most_frequent_first():
+    table = most_confused(certain([1, 1, 2, 0], [2, 2, 0, 0], n_classes=3))
+    assert table.columns.tolist() == ["true", "predicted", "count"]
+    assert table.to_numpy().tolist() == [[1, 2, 2], [2, 0, 1]]
+
+
+def test_no_confusion_without_mistakes():
+    assert most_confused(certain([0, 1], [0, 1], n_classes=2)).empty
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_corrupting_leaves_the_images_alone(name, dtype):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (520, 1, 28, 28), generator=generator, dtype=torch.uint8)
+    if dtype == torch.float32:
         images = images / 255
     before = images.clone()
-    assert distort(images, name, 1).shape == images.shape and torch.equal(images, before)
+    assert corrupt(images, name, 1).shape == images.shape
+    assert torch.equal(images, before)
 
 
-def test_noise_differs_from_digit_to_digit():
-    noisy = distort(torch.full((1_000, 1, 28, 28), 0.5), "noise", 0.1)
+def test_noise_differs_from_image_to_image():
+    noisy = corrupt(torch.full((1_000, 1, 28, 28), 0.5), "noise", 0.1)
     assert len(torch.unique(noisy.flatten(1), dim=0)) == 1_000
 
 
-@pytest.mark.parametrize("pool", ["published", "global"])
-def test_looking_leaves_the_network_alone(pool):
+def test_noise_is_the_same_at_every_call():
+    grey = torch.full((10, 1, 28, 28), 0.5)
+    assert torch.equal(corrupt(grey, "noise", 0.1), corrupt(grey, "noise", 0.1))
+
+
+def test_accuracy_by_severity_has_a_row_for_each_amount():
+    digits = Digits(
+        torch.zeros(20, 1, 28, 28, dtype=torch.uint8), torch.zeros(20, dtype=torch.long)
+    )
+    table = accuracy_by_severity(MNISTModel(), digits, "shift", [0, 1])
+    assert table.columns.tolist() == ["amount", "accuracy", "low", "high"]
+    assert table["amount"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("pool", ["avg3", "global"])
+def test_attribution_leaves_the_network_alone(pool):
     torch.manual_seed(0)
     model = MNISTModel(channels=(4, 6, 4, 6, 8, 12), pool=pool).train()
     image = torch.randint(0, 256, (1, 28, 28), dtype=torch.uint8)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    assert gradient_map(model, image).shape == occlusion_map(model, image).shape == (28, 28)
-    assert features(model, image[None]).shape == (1, 12)
+    assert saliency_map(model, image).shape == occlusion_map(model, image).shape == (28, 28)
+    assert penultimate_features(model, image[None]).shape == (1, 12)
     assert model.training and all(p.grad is None and p.requires_grad for p in model.parameters())
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
-def test_votes_are_of_mnist_test_digits(mnist_dir):
+def test_hooks_are_removed_when_the_block_fails():
+    model = MNISTModel()
+    with pytest.raises(ZeroDivisionError), capture_activations(model):
+        raise ZeroDivisionError
+    assert not any(stage._forward_hooks for stage in model.children())
+
+
+def test_votes_are_on_mnist_test_images(mnist_dir):
     votes = label_votes()
     labels = load_mnist(mnist_dir, download=False)[1].labels
-    assert (
-        len(votes) == 100
-        and votes["error"].sum() == 15
-        and votes["label"].tolist() == labels[votes.index.tolist()].tolist()
-    )
+    assert votes["label"].tolist() == labels[votes.index.tolist()].tolist()
 
 
-def test_votes_of_other_digits_are_refused():
-    with pytest.raises(ValueError):
-        misclassified(Predictions(np.zeros(10_000, int), np.full((10_000, 10), 0.1)), label_votes())
+def test_disputed_labels():
+    votes = label_votes()
+    assert len(votes) == 100 and votes.index[votes["error"]].tolist() == DISPUTED
+
+
+def test_votes_on_other_images_are_refused():
+    predictions = Predictions(np.zeros(10_000, int), np.full((10_000, 10), 0.1))
+    with pytest.raises(ValueError, match="other images"):
+        misclassified(predictions, label_votes())
+
+
+def test_votes_beyond_the_last_image_are_refused():
+    votes = pd.DataFrame({"label": [0], "error": [True]}, index=[5])
+    with pytest.raises(ValueError, match="other images"):
+        misclassified(certain([0, 1], [1, 1]), votes)
+
+
+@pytest.mark.parametrize("votes", [None, label_votes().iloc[:0]], ids=["none", "empty"])
+def test_nobody_was_asked_without_votes(votes):
+    predictions = Predictions(np.array([0, 1]), np.array([[0.4, 0.6], [0.3, 0.7]]))
+    table = misclassified(predictions, votes)
+    assert table["people"].tolist() == ["not asked"]
+    assert table[["index", "label", "predicted"]].to_numpy().tolist() == [[0, 0, 1]]
+
+
+def test_people_agree_or_disagree():
+    votes = pd.DataFrame({"label": [0, 1], "error": [True, False]}, index=[0, 1])
+    probabilities = np.array([[0.1, 0.9], [0.8, 0.2], [0.6, 0.4]])
+    table = misclassified(Predictions(np.array([0, 1, 1]), probabilities), votes)
+    people = table.set_index("index")["people"].to_dict()
+    assert people == {0: "disagree", 1: "agree", 2: "not asked"}
+
+
+def test_there_must_be_a_mistake_to_draw():
+    with pytest.raises(ValueError, match="no misclassified image"):
+        plot_mistakes(misclassified(certain([0], [0])), torch.zeros(1, 1, 28, 28))

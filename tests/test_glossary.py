@@ -1,29 +1,33 @@
-"The glossary has what the notebooks link to, and says truly where a word is used."
+"""The glossary has what the notebooks link to, and says truly where a word is used.
+
+Each test is one rule. It collects all faults and names them.
+"""
 
 import functools
-import json
 import re
+import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import pages  # noqa: E402
+
 GLOSSARY = ROOT / "nbs" / "glossary.ipynb"
-NOTEBOOKS = [
-    path
-    for path in sorted((*(ROOT / "nbs").glob("*.ipynb"), *(ROOT / "exercises").rglob("*.ipynb")))
-    if path != GLOSSARY and ".ipynb_checkpoints" not in path.parts
-]
-UNUSED = {"weight decay"}  # explained, since readers know it from elsewhere
+LESSONS = pages.lessons()
+LINKING = [*pages.notebooks(), *pages.exercises(), *pages.solutions()]
+FIRST_MET = re.compile(r"First met in \[[^\]]+\]\(([\w/]+\.ipynb)\)\.$")
+
+
+def listed(faults) -> str:
+    "Faults as the message of an assertion, one a line."
+    return "\n".join(["", *faults])
 
 
 @functools.cache
-def sources(path: Path, *kinds) -> str:
-    return "\n\n".join(
-        "".join(cell["source"])
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
-        if cell["cell_type"] in kinds
-    )
+def sources(path: Path, *kinds: str) -> str:
+    "The sources of the cells of some kinds, one after another."
+    found = [cell["source"] for cell in pages.all_cells(path) if cell["cell_type"] in kinds]
+    return "\n\n".join(found)
 
 
 @functools.cache
@@ -37,45 +41,70 @@ ANCHORS = {term.replace(" ", "-") for term in ENTRIES}
 
 
 def test_it_is_text_that_opens_with_title_and_promise():
-    cells = json.loads(GLOSSARY.read_text(encoding="utf-8"))["cells"]
-    assert re.match(r"# .+\n\n> .+\n\n", "".join(cells[0]["source"]))
+    cells = pages.all_cells(GLOSSARY)
+    assert re.match(r"# .+\n\n> .+\n\n", cells[0]["source"])
     assert all(cell["cell_type"] == "markdown" and cell["metadata"] == {} for cell in cells)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_what_is_linked_to_is_explained(path):
-    links = re.findall(r"\]\(([\w./]*glossary\.ipynb)(?:#([^)]*))?\)", sources(path, "markdown"))
-    for target, anchor in links:
-        assert (path.parent / target).resolve() == GLOSSARY, target
-        assert not anchor or anchor in ANCHORS, anchor
+def test_what_is_linked_to_is_explained():
+    faults = []
+    for path in LINKING:
+        text = sources(path, "markdown")
+        for target, anchor in re.findall(r"\]\(([\w./]*glossary\.ipynb)(?:#([^)]*))?\)", text):
+            if (path.parent / target).resolve() != GLOSSARY:
+                faults.append(f"{pages.place(path)}: there is no {target}")
+            if anchor and anchor not in ANCHORS:
+                faults.append(f"{pages.place(path)}: the glossary has no entry #{anchor}")
+    assert not faults, listed(faults)
 
 
 def test_entries_stand_in_alphabetical_order():
-    assert len(ENTRIES) == len(re.findall(r"^### ", sources(GLOSSARY, "markdown"), re.M)) > 50
-    assert list(ENTRIES) == sorted(ENTRIES) and all(term == term.lower() for term in ENTRIES)
-    letters = re.findall(r"^##(#?) (.)", sources(GLOSSARY, "markdown"), re.M)
+    text = sources(GLOSSARY, "markdown")
+    assert len(ENTRIES) == len(re.findall(r"^### ", text, re.M)) > 50
+    assert list(ENTRIES) == sorted(ENTRIES)
+    assert all(term == term.lower() for term in ENTRIES)
+    letters = re.findall(r"^##(#?) (.)", text, re.M)
     for (deeper, letter), (_, before) in zip(letters[1:], letters):
         assert letter == before if deeper else letter > before
 
 
-@pytest.mark.parametrize("term", ENTRIES)
-def test_word_is_met_where_the_entry_says(term):
+def pages_with(pattern: str, *kinds: str) -> list[str]:
+    "The lessons in whose cells a pattern is found, in the order in which they are read."
+    return [
+        path.relative_to(GLOSSARY.parent).as_posix()
+        for path in LESSONS
+        if re.search(pattern, plain(sources(path, *kinds)))
+    ]
+
+
+def first_pages(term: str) -> list[str]:
+    "The first page of the course that links to an entry; if none does, all that use its term."
+    linking = pages_with(rf"glossary\.ipynb#{re.escape(term)}\)", "markdown")
+    linking = [page for page in linking if "/" not in page]
     words = r"\b" + r"\w* ".join(word[:5] for word in term.split())  # in whatever form they end
-    uses = {
-        path.name
-        for path in NOTEBOOKS
-        if path.parent == GLOSSARY.parent
-        and re.search(words, plain(sources(path, "markdown", "code")))
-    }
-    met = re.findall(r"First met in \[(\d\d)\]\((\1_\w+\.ipynb)\)\.$", ENTRIES[term].strip())
-    if term in UNUSED:
-        assert not met and not uses, "it is used now: say where it is first met"
-    else:
-        assert len(met) == 1 and met[0][1] in uses, (met, sorted(uses))
+    return linking[:1] or pages_with(words, "markdown", "code")
+
+
+def test_words_are_first_met_where_the_entries_say():
+    "A page that explains a term links to its entry."
+    faults = []
+    for term, explanation in ENTRIES.items():
+        met, pages_of_term = FIRST_MET.findall(explanation.strip()), first_pages(term)
+        if len(met) != 1 or met[0] not in pages_of_term:
+            faults.append(f"{term}: first met in {met}, it must be one of {pages_of_term}")
+    assert not faults, listed(faults)
 
 
 def test_entries_link_to_what_is_there():
-    for anchor in re.findall(r"\]\(#([^)]+)\)", "".join(ENTRIES.values())):
-        assert anchor in ANCHORS, anchor
-    for name in re.findall(r"\]\((\w+\.ipynb)", sources(GLOSSARY, "markdown")):
-        assert (GLOSSARY.parent / name).is_file(), name
+    text = "".join(ENTRIES.values())
+    faults = [
+        f"there is no entry #{anchor}"
+        for anchor in re.findall(r"\]\(#([^)]+)\)", text)
+        if anchor not in ANCHORS
+    ]
+    faults += [
+        f"there is no {name}"
+        for name in re.findall(r"\]\(([\w/]+\.ipynb)", sources(GLOSSARY, "markdown"))
+        if not (GLOSSARY.parent / name).is_file()
+    ]
+    assert not faults, listed(faults)

@@ -1,9 +1,14 @@
-"The model and its training, as the published project tested them: `pytest tests/` or `python tests/test_model.py`."
+"""The model and its training, as the published project tested them.
+
+Run it with `pytest tests/` or `python tests/test_model.py`.
+"""
 
 import pytest
+import torch
+from torch import nn
 
-from s6erav3.data import load_splits
-from s6erav3.models.model import MNISTModel, count_parameters
+from s6erav3.data.mnist import load_splits
+from s6erav3.models.model import MNISTModel, conv_block, count_parameters
 from s6erav3.training.train import train_and_evaluate
 
 
@@ -37,6 +42,48 @@ def test_state_dict_is_the_published_one():
         }
         expected[f"{name}.2.num_batches_tracked"] = ()
     assert shapes == expected
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"pool": "max"}, "no pool 'max'; choose one of avg3, global, none"),
+        ({"norm": "layer"}, "no norm 'layer'; choose one of post_act, pre_act, none"),
+    ],
+)
+def test_unknown_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        MNISTModel(**options)
+
+
+def test_an_unknown_norm_is_not_taken_for_none():
+    with pytest.raises(KeyError):
+        conv_block(1, 2, 1, 0.0, "layer")
+
+
+@pytest.mark.parametrize("options", [{"pool": "global"}, {"norm": "pre_act"}])
+def test_these_options_do_not_change_the_size(options):
+    assert count_parameters(MNISTModel(**options)) == 6_926
+
+
+def test_the_barest_network():
+    "No 1×1 convolution, no pooling before the last layer, no batch normalisation."
+    bare = MNISTModel((8, 12, None, 12, 16, 20), pool="none", norm="none")
+    assert count_parameters(bare) == 80 + 876 + 1_308 + 1_744 + 2_900 + 5_010
+    assert bare(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in bare.modules())
+
+
+ORDERS = {
+    "post_act": ["Conv2d", "ReLU", "BatchNorm2d", "Dropout2d"],
+    "pre_act": ["Conv2d", "BatchNorm2d", "ReLU", "Dropout2d"],
+    "none": ["Conv2d", "ReLU", "Dropout2d"],
+}
+
+
+@pytest.mark.parametrize("norm", ORDERS)
+def test_order_of_layers_in_a_block(norm):
+    assert [type(layer).__name__ for layer in conv_block(1, 2, 1, 0.0, norm)] == ORDERS[norm]
 
 
 def test_training_runs(tmp_path, monkeypatch, capsys):

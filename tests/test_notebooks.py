@@ -1,6 +1,10 @@
-"Every notebook is clean, in step with the package, executed, and of a length to be read."
+"""The notebooks' form: in sync with the package, clean (also after JupyterLab), executed, readable.
+
+Each test is one rule. It collects all faults and names them.
+"""
 
 import ast
+import asyncio
 import filecmp
 import getpass
 import json
@@ -14,137 +18,300 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted(
-    path for path in (ROOT / "nbs").glob("*.ipynb") if path.stem != "glossary"
-)  # of which tests/test_glossary.py speaks
-BIN = Path(sys.executable).parent
-BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/piygr/s6erav3/blob/main/nbs/{})"
 sys.path.insert(0, str(ROOT / "tools"))
+import budgets  # noqa: E402
+import pages  # noqa: E402
 import readme  # noqa: E402
-from budgets import FOR_COLAB, cells  # noqa: E402
+
+LESSONS = pages.lessons()
+PAGES = [ROOT / "nbs" / "index.ipynb", *LESSONS]
+EXECUTED = [*PAGES, *pages.solutions()]
+NOTEBOOKS = [*pages.notebooks(), *pages.exercises(), *pages.solutions()]
+BADGE = (
+    "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+    "(https://colab.research.google.com/github/piygr/s6erav3/blob/main/{})"
+)
+DIRECTIVES = {"default_exp", "export", "hide", "mnist", "slow", "echo:", "eval:", "fig-alt:"}
+NO_OUTPUT = (
+    r"(.*\.)?(save_weights|save|chdir|touch|write_text|write_bytes)\("  # calls, returning None
+)
+DEBRIS = (  # what only this machine or this run has
+    r"/(root|home|work|tmp|Users)/",
+    r"Warning",
+    r"widget-view",
+    r"\\r",
+    r" at 0x",
+    r"\w@[\w-]+:",
+)
+
+
+def listed(faults: list[str]) -> str:
+    "Faults as the message of an assertion, one a line."
+    return "\n".join(["", *faults])
+
+
+def at(path: Path, cell: dict) -> str:
+    "Where a cell stands."
+    return f"{pages.place(path)}, cell {cell['index']}"
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory):
-    "A copy of the tree without its generated modules, where nbdev may write."
+def cleaned(tmp_path_factory):
+    "A copy of the notebooks without the package, after nbdev's export and cleaning."
     copy = tmp_path_factory.mktemp("tree")
     for name in ("settings.ini", "pyproject.toml"):
         shutil.copy(ROOT / name, copy)
-    shutil.copytree(ROOT / "nbs", copy / "nbs", ignore=shutil.ignore_patterns(".*"))
+    for name in ("nbs", "exercises"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns(".*", "*.py"))
     (copy / "s6erav3").mkdir()
-    for command in ("nbdev_export", "nbdev_clean"):
-        done = subprocess.run([BIN / command], cwd=copy, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    code = (
+        "from nbdev.clean import nbdev_clean; from nbdev.doclinks import nbdev_export; "
+        "nbdev_export(); nbdev_clean(); nbdev_clean('exercises')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     return copy
 
 
-def modules(root: Path) -> list[str]:
-    return sorted(str(path.relative_to(root)) for path in (root / "s6erav3").rglob("*.py"))
+def differing(copy: Path, names: list[str]) -> list[str]:
+    "The files that differ from those in a copy, or that one of the two lacks."
+    return sorted({*sum(filecmp.cmpfiles(ROOT, copy, names, shallow=False)[1:], [])})
 
 
-def test_package_is_what_the_notebooks_export(copy):
-    assert modules(ROOT) == modules(copy)
-    assert filecmp.cmpfiles(ROOT, copy, modules(copy), shallow=False)[1:] == ([], []), (
-        "run nbdev_export"
-    )
-    assert (ROOT / "pyproject.toml").read_bytes() == (copy / "pyproject.toml").read_bytes()
+def test_package_is_what_the_notebooks_export(cleaned):
+    names = {
+        pages.place(path, root)
+        for root in (ROOT, cleaned)
+        for path in (root / "s6erav3").rglob("*.py")
+    }
+    faults = differing(cleaned, [*sorted(names), "pyproject.toml"])
+    assert not faults, f"run nbdev_export: {listed(faults)}"
 
 
-def test_notebooks_are_clean(copy):
-    names = [f"nbs/{path.name}" for path in NOTEBOOKS]
-    assert filecmp.cmpfiles(ROOT, copy, names, shallow=False)[1:] == ([], []), "run nbdev_clean"
+def test_notebooks_are_clean(cleaned):
+    faults = differing(cleaned, [pages.place(path) for path in NOTEBOOKS])
+    assert not faults, f"run nbdev_clean: {listed(faults)}"
 
 
 def test_readme_is_what_index_gives():
     text, pictures = readme.render()
-    assert (ROOT / "README.md").read_text(encoding="utf-8") == text, "run make notebooks"
-    for name, content in pictures.items():
-        assert (ROOT / name).read_bytes() == content
-    assert {path.name for path in (ROOT / "README_files").glob("*")} == {
-        Path(name).name for name in pictures
-    }
+    assert (ROOT / "README.md").read_text(encoding="utf-8") == text, "run tools/readme.py"
+    saved = {pages.place(path): path.read_bytes() for path in (ROOT / "README_files").glob("*")}
+    assert saved == pictures, "run tools/readme.py"
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_opens_with_title_promise_and_target(path):
-    first = cells(path, "markdown")[0]["source"]
-    assert re.match(r"# .+\n\n> .+(\n\n|$)", first) and (
-        path.stem == "09_cli_main" or BADGE.format(path.name) in first
-    )
-    assert path.stem == "09_cli_main" or json.loads(path.read_text(encoding="utf-8"))["cells"][1][
-        "source"
-    ][:3] == FOR_COLAB.splitlines(keepends=True)
-    assert path.stem == "10_faults" or any(
-        re.search(r"^#\| default_exp \S+$", cell["source"], re.M) for cell in cells(path)
-    )
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_saved_outputs_are_whole_and_free_of_debris(path):
-    outputs = [output for cell in cells(path) for output in cell["outputs"]]
-    text = re.sub(r'"image/png": "[^"]*"', "", json.dumps(outputs))
-    assert path.stem == "09_cli_main" or outputs
-    assert not any(
-        output["output_type"] == "error" or output.get("name") == "stderr" for output in outputs
-    )
-    owners = {getpass.getuser(), socket.gethostname()} - {"root"}  # a word of mathematics
-    for debris in (
-        r"/(root|home|work|tmp|Users)/",
-        r"Warning",
-        r"widget-view",
-        r"\\r",
-        r" at 0x",
-        r"\w@[\w-]+:",
-        *(rf"\b{re.escape(name)}\b" for name in owners),
-    ):
-        assert not re.search(debris, text), debris
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_cells_end_as_their_outputs_say(path):
-    "A cell whose last line is an expression has a saved output: none was forgotten."
-    for cell in cells(path):
-        if re.search(r"^#\| (hide|eval: false)", cell["source"], re.M):
-            continue
-        last = ast.parse(cell["source"]).body[-1:]
-        if not last or not isinstance(last[0], ast.Expr) or isinstance(last[0].value, ast.Constant):
-            continue
-        if not re.match(
-            r"(.*\.)?(save_weights|save|chdir|touch|write_text|write_bytes)\(", ast.unparse(last[0])
+def test_pages_open_with_title_promise_and_badge():
+    faults = []
+    for path in PAGES:
+        first = pages.all_cells(path)[0]
+        if first["cell_type"] != "markdown" or not re.match(
+            r"# .+\n\n> .+(\n\n|$)", first["source"]
         ):
-            assert cell["outputs"], cell["source"]
+            faults.append(f"{pages.place(path)}: no title with a quoted promise under it")
+        if BADGE.format(pages.place(path)) not in first["source"]:
+            faults.append(f"{pages.place(path)}: no badge that opens this page in Colab")
+    assert not faults, listed(faults)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [*NOTEBOOKS, *sorted((ROOT / "exercises" / "solutions").glob("*.ipynb"))],
-    ids=lambda path: f"{path.parent.name}-{path.stem}",
-)
-def test_figures_are_told_to_who_cannot_see_them(path):
-    "A cell that shows a picture says in a sentence what is to be seen, and the saved output holds it."
-    for cell in cells(path):
-        for output in cell["outputs"]:
-            if "image/png" not in output.get("data", {}):
+def test_pages_of_the_course_link_to_each_other():
+    names = [path.name for path in pages.course()]
+    faults = []
+    for path in pages.course():
+        lines = [line for line in pages.all_cells(path)[0]["source"].splitlines() if " → " in line]
+        linked = re.findall(r"\]\((\d\d_\w+\.ipynb)\)", "".join(lines))
+        if linked != [name for name in names if name != path.name]:
+            faults.append(f"{pages.place(path)}: its line of links has {', '.join(linked)}")
+    assert not faults, listed(faults)
+
+
+def is_collapsed(cell: dict) -> bool:
+    "Whether JupyterLab shows a cell as one line."
+    return cell["metadata"].get("jupyter", {}).get("source_hidden", False)
+
+
+def set_up_faults(path: Path) -> list[str]:
+    "What is wrong with the cell that sets a page up."
+    code = [cell for cell in pages.all_cells(path) if cell["cell_type"] == "code"]
+    found = [cell for cell in code if pages.is_set_up(cell)]
+    if found != code[:1]:
+        return [f"{len(found)} cells set it up; it must be one, the first cell of code"]
+    [cell] = found
+    faults = []
+    wanted = pages.SET_UP.format(folder=pages.place(path.parent))
+    if not pages.without_directives(cell["source"]).startswith(wanted.strip()):
+        faults.append("the lines for Colab differ from those of other pages")
+    if not is_collapsed(cell):
+        faults.append("the set-up cell is not collapsed")
+    said = pages.directives(cell["source"])
+    if "hide" in said:
+        faults.append("the set-up cell carries `#| hide`")
+    exports = any("export" in pages.directives(one["source"]) for one in code)
+    targets = sum("default_exp" in pages.directives(one["source"]) for one in code)
+    if exports != ("default_exp" in said) or targets > 1:
+        faults.append("`#| default_exp` does not stand in the set-up cell, and there alone")
+    return faults
+
+
+def test_pages_have_one_set_up_cell():
+    faults = [f"{pages.place(path)}: {fault}" for path in PAGES for fault in set_up_faults(path)]
+    assert not faults, listed(faults)
+
+
+def import_faults(path: Path) -> list[str]:
+    "What is wrong with the cell that imports what the exported code of a page needs."
+    code = pages.cells(path)
+    exported = [cell for cell in code if "export" in pages.directives(cell["source"])]
+    imports = (ast.Import, ast.ImportFrom)
+    importing = []
+    for cell in exported:
+        if any(isinstance(node, imports) for node in budgets.parse(cell["source"]).body):
+            importing.append(cell)
+    if importing != exported[: len(importing)] or len(importing) > 1:
+        numbers = ", ".join(str(cell["index"]) for cell in importing)
+        return [f"exported imports in cells {numbers}; they must be one cell, the first exported"]
+    faults = [
+        f"cell {cell['index']} is not collapsed" for cell in importing if not is_collapsed(cell)
+    ]
+    if importing and len(exported) > 1:
+        following = code[code.index(importing[0]) + 1]
+        if following is not exported[1]:
+            faults.append(f"cell {following['index']} stands between imports and exported code")
+    return faults
+
+
+def test_exported_imports_stand_in_one_cell():
+    faults = [f"{pages.place(path)}: {fault}" for path in PAGES for fault in import_faults(path)]
+    assert not faults, listed(faults)
+
+
+def test_directives_are_known():
+    "And no line that goes on with a directive begins like one: nbdev would take it for one."
+    faults = []
+    for path in NOTEBOOKS:
+        for cell in pages.all_cells(path):
+            if cell["cell_type"] != "code":
                 continue
-            said = readme.alt_text(cell["source"])
-            assert len(said.split()) >= 6 and output["metadata"]["image/png"]["alt"] == said, cell[
-                "source"
-            ]
+            lines = [line for line in cell["source"].splitlines() if line.startswith("#|  ")]
+            going_on = {line[2:].split()[0] for line in lines}
+            wrong = (pages.directives(cell["source"]).keys() - DIRECTIVES) | (going_on & DIRECTIVES)
+            faults += [f"{at(path, cell)}: {name}" for name in sorted(wrong)]
+    assert not faults, listed(faults)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [*NOTEBOOKS, ROOT / "nbs" / "glossary.ipynb", *sorted((ROOT / "exercises").rglob("*.ipynb"))],
-    ids=lambda path: f"{path.parent.name}-{path.stem}",
-)
-def test_headings_are_in_order(path):
+def test_saved_outputs_are_free_of_errors_and_debris():
+    owners = {getpass.getuser(), socket.gethostname()} - {"root"}  # a word of mathematics
+    debris = re.compile("|".join([*DEBRIS, *(rf"\b{re.escape(name)}\b" for name in owners)]))
+    faults = []
+    for path in EXECUTED:
+        for cell in pages.cells(path):
+            for output in cell["outputs"]:
+                if output["output_type"] == "error" or output.get("name") == "stderr":
+                    faults.append(f"{at(path, cell)}: an error or a line on stderr")
+                text = re.sub(r'"image/png": "[^"]*"', "", json.dumps(output))
+                faults += [f"{at(path, cell)}: {found[0]}" for found in debris.finditer(text)]
+    assert not faults, listed(faults)
+
+
+def shows_its_value(source: str) -> bool:
+    "Whether the last line of a cell is an expression that has a value to show."
+    *_, last = [None, *budgets.parse(source).body]
+    return (
+        isinstance(last, ast.Expr)
+        and not isinstance(last.value, ast.Constant)
+        and not source.rstrip().endswith(";")
+        and not re.match(NO_OUTPUT, ast.unparse(last))
+    )
+
+
+def test_cells_have_the_outputs_that_they_give():
+    "A cell whose last line is an expression has a saved output: none was forgotten."
+    faults = [
+        f"{at(path, cell)} has no output: run tools/notebooks.py"
+        for path in PAGES
+        for cell in pages.cells(path)
+        if not pages.directives(cell["source"]).keys() & {"hide", "eval:"}
+        and shows_its_value(cell["source"])
+        and not cell["outputs"]
+    ]
+    assert not faults, listed(faults)
+
+
+def test_figures_have_alt_text():
+    "A cell that shows a figure says what is to be seen, and the saved output holds these words."
+    faults = []
+    for path in EXECUTED:
+        for cell in pages.cells(path):
+            said = pages.alt_text(cell["source"])
+            for output in cell["outputs"]:
+                if "image/png" not in output.get("data", {}):
+                    continue
+                saved = output["metadata"].get("image/png", {}).get("alt")
+                if len(said.split()) < 6 or saved != said:
+                    faults.append(
+                        f"{at(path, cell)}: `#| fig-alt:` says {said!r}, saved is {saved!r}"
+                    )
+    assert not faults, listed(faults)
+
+
+def test_headings_are_in_order():
     "One title, and no level left out, for those who go from heading to heading."
-    text = "\n".join(
-        re.sub(r"```.*?```", "", cell["source"], flags=re.S) for cell in cells(path, "markdown")
-    )
-    levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.M)]
-    assert (
-        levels[0] == 1
-        and levels.count(1) == 1
-        and all(b <= a + 1 for a, b in zip(levels, levels[1:]))
-    )
+    faults = []
+    for path in NOTEBOOKS:
+        text = "\n".join(cell["source"] for cell in pages.cells(path, "markdown"))
+        headings = re.findall(r"^#+ ", re.sub(r"```.*?```", "", text, flags=re.S), re.M)
+        levels = [len(marks) - 1 for marks in headings]
+        if levels[0] != 1 or levels.count(1) != 1:
+            faults.append(f"{pages.place(path)}: not one title at its beginning")
+        if any(level > above + 1 for above, level in zip(levels, levels[1:])):
+            faults.append(f"{pages.place(path)}: a level of headings is left out: {levels}")
+    assert not faults, listed(faults)
+
+
+def as_jupyterlab_saves(model: dict) -> dict:
+    "The contents of a notebook as JupyterLab sends them to be saved, once its kernel has started."
+    from ipykernel.ipkernel import IPythonKernel
+    from jupyter_client.kernelspec import get_kernel_spec
+
+    spec = get_kernel_spec("python3")
+    content = json.loads(json.dumps(model["content"]))
+    content["metadata"] |= {
+        "kernelspec": {
+            "name": "python3",
+            "display_name": spec.display_name,
+            "language": spec.language,
+        },
+        "language_info": IPythonKernel.language_info,
+    }
+    for number, cell in enumerate(content["cells"], 1):
+        cell["metadata"]["trusted"] = True
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = number
+    return {"type": "notebook", "format": "json", "content": content}
+
+
+async def saved_by_jupyterlab(folder: Path, names: list[str]) -> list[str]:
+    "Open and save notebooks of `folder` as JupyterLab does in a clone; those that changed."
+    from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+    from traitlets.config import PyFileConfigLoader
+
+    config = PyFileConfigLoader("jupyter_server_config.py", str(folder)).load_config()
+    manager = AsyncLargeFileManager(root_dir=str(folder), config=config)
+    changed = []
+    for name in names:
+        before = (folder / name).read_bytes()
+        opened = await manager.get(name)
+        await manager.save(as_jupyterlab_saves(opened), name)
+        if (folder / name).read_bytes() != before:
+            changed.append(name)
+    return changed
+
+
+@pytest.mark.filterwarnings("ignore:Overriding existing pre_save_hook")
+def test_saving_in_jupyterlab_leaves_no_diff(cleaned, tmp_path):
+    for name in ("settings.ini", "jupyter_server_config.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("nbs", "exercises"):
+        shutil.copytree(cleaned / name, tmp_path / name)
+    names = [pages.place(path) for path in NOTEBOOKS]
+    faults = asyncio.run(saved_by_jupyterlab(tmp_path, names))
+    assert not faults, listed(faults)

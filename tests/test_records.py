@@ -1,57 +1,34 @@
-"Every record under results/, and the one that ships with the weights, is readable and in agreement with itself."
+"""Every record in results/, and those of the weights in the package, is complete and consistent.
+
+Each test is one rule. It collects all faults and names them.
+"""
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
+import torch.nn.functional as F
 
 import s6erav3
-from s6erav3.data import load_splits
-from s6erav3.experiments import recipes_named
-from s6erav3.models.model import MNISTModel, load_pretrained
-from s6erav3.training.compute import Objective, autocast
-from s6erav3.training.teacher import distillation_loss
-from s6erav3.training.train import RECIPES, Recipe, evaluate, log_probabilities, recipe_of
+from s6erav3.ablations import get_recipes
+from s6erav3.data.mnist import load_splits
+from s6erav3.inference import evaluate, predict_log_proba
+from s6erav3.models.weights import load_pretrained
+from s6erav3.training.recipe import RECIPES, Recipe
+from s6erav3.training.record import EpochRow, RunRecord, read_record, read_study
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "results"
+WEIGHTS = Path(s6erav3.__file__).parent / "weights"  # of the installed package
 sys.path.insert(0, str(ROOT / "tools"))
-import lessons  # noqa: E402
-from ship import merit  # noqa: E402
+from ship import median_run  # noqa: E402
 
-RUNS = sorted((ROOT / "results").glob("*.json"))
-RESULTS = sorted((ROOT / "results").rglob("*-seed*.json"))
-WEIGHTS = (
-    Path(s6erav3.__file__).parent / "weights"
-)  # of the installed package, be it this tree or not
-SHIPPED = sorted(WEIGHTS.glob("*.json"))
-FIELDS = {
-    "recipe_name",
-    "recipe",
-    "seed",
-    "dataset",
-    "train_size",
-    "holdout",
-    "epochs",
-    "history",
-    "test_accuracy",
-    "test_loss",
-    "test_errors",
-    "parameters",
-    "seconds",
-    "environment",
-}
-ROW = {
-    "epoch",
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "learning_rate",
-    "seconds",
-}
+STUDIES = ("ablation", "frontier", "search", "compiled")
+FIELDS = RunRecord.__annotations__.keys() - {"fold", "teacher"}  # the first records have neither
+ROW = EpochRow.__annotations__.keys()
 ENVIRONMENT = {
     "torch",
     "python",
@@ -66,250 +43,357 @@ ENVIRONMENT = {
 }
 
 
-def read(path: Path) -> dict:
+def listed(faults: list[str]) -> str:
+    "Faults as the message of an assertion, one a line."
+    return "\n".join(["", *faults])
+
+
+def run_name(record: dict) -> str:
+    "Recipe and seed."
+    return f"{record['recipe_name']}-seed{record['seed']}"
+
+
+def read(path: Path):
+    "A JSON file."
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(
-    "path", RESULTS + SHIPPED, ids=lambda path: f"{path.parent.name}-{path.stem}"
-)
-def test_record_is_consistent(path):
-    record = read(path)
-    assert FIELDS <= record.keys() and ENVIRONMENT <= record["environment"].keys()
-    assert (
-        recipe_of(record).name == record["recipe_name"]
-        and record["recipe"]["epochs"] == record["epochs"]
-    )
-    assert [row["epoch"] for row in record["history"]] == list(range(1, record["epochs"] + 1))
-    for row in record["history"]:
-        assert row.keys() == ROW and 0 <= row["train_accuracy"] <= 100 and row["train_loss"] > 0
-        assert (row["validation_accuracy"] is None) == (record["holdout"] == 0)
-    assert record["dataset"] == "MNIST" and record["train_size"] + record["holdout"] == 60_000
-    assert (record["test_accuracy"] is None) == bool(
-        {"search", "speed", "ladder", "frontier", "held_out.json"} & set(path.parts)
-    )
-    teacher = record.get("teacher")
-    assert bool(teacher) == bool(recipe_of(record).teacher)
-    assert (
-        sum(row["seconds"] for row in record["history"] + (teacher["history"] if teacher else []))
-        <= record["seconds"]
-    )
+@cache
+def final_runs() -> dict[str, dict]:
+    "The records of the runs that used the test set, by place."
+    paths = sorted(RESULTS.glob("*-seed*.json"))
+    return {f"results/{path.name}": read_record(path) for path in paths}
 
 
-@pytest.mark.parametrize(
-    "path", RESULTS + SHIPPED, ids=lambda path: f"{path.parent.name}-{path.stem}"
-)
-def test_accuracies_are_counts(path):
-    record = read(path)
-    for accuracy in (row["validation_accuracy"] for row in record["history"] if record["holdout"]):
-        hits = accuracy / 100 * record["holdout"]
-        assert abs(hits - round(hits)) < 1e-6
-    if record["test_errors"] is not None:
-        assert round(100 * record["test_accuracy"]) == 10_000 - len(record["test_errors"])
-        indices = [error["index"] for error in record["test_errors"]]
-        assert indices == sorted(set(indices)) and 0 <= indices[0] and indices[-1] < 10_000
-        assert all(0 <= error["answer"] <= 9 for error in record["test_errors"])
+@cache
+def study_runs() -> dict[str, dict]:
+    "The records of the studies, by place."
+    found = {}
+    for study in STUDIES:
+        for record in read_study(RESULTS / f"{study}.jsonl"):
+            found[f"results/{study}.jsonl: {run_name(record)}"] = record
+    return found
 
 
-def test_names_say_recipe_and_seed():
-    for path in RESULTS:
-        assert path.stem == f"{read(path)['recipe_name']}-seed{read(path)['seed']}"
+@cache
+def shipped() -> dict[str, dict]:
+    "The records of the weights in the package, by the name of the weights."
+    return {path.stem: read_record(path) for path in sorted(WEIGHTS.glob("*.json"))}
 
 
-def test_fast_and_plain_runs_differ_in_nothing_else():
-    fast, plain = (
-        {
-            read(path)["seed"]: read(path)
-            for path in (ROOT / "results" / folder).glob("original-seed*.json")
-        }
-        for folder in ("speed", "")
-    )
-    assert len(fast) >= 5 and fast.keys() == plain.keys()
-    for seed in fast:
-        assert (
-            recipe_of(fast[seed]) == recipe_of(plain[seed])
-            and fast[seed]["train_size"] == plain[seed]["train_size"]
-        )
-        assert fast[seed]["environment"]["compile"] and not plain[seed]["environment"]["compile"]
+def all_records() -> dict[str, dict]:
+    "Every record, by place."
+    in_package = {f"s6erav3/weights/{name}.json": record for name, record in shipped().items()}
+    return {**final_runs(), **study_runs(), **in_package}
 
 
-@pytest.mark.parametrize("name", ["ladder", "frontier"])
-def test_every_rung_and_every_point_has_five_runs_judged_by_other_digits(name):
-    runs = {path.stem: read(path) for path in (ROOT / "results" / name).glob("*.json")}
-    assert runs.keys() == {
-        f"{recipe.name}-seed{seed}" for recipe in recipes_named(name) for seed in range(5)
+def faults_of(rule: Callable[[dict], Iterator[str]]) -> list[str]:
+    "What a rule finds in all records."
+    return [
+        f"{place}: {fault}" for place, record in all_records().items() for fault in rule(record)
+    ]
+
+
+def test_records_have_all_fields():
+    def missing(record):
+        yield from FIELDS - record.keys()
+        yield from ENVIRONMENT - record["environment"].keys()
+
+    faults = faults_of(missing)
+    assert not faults, f"these are missing: {listed(faults)}"
+
+
+def test_records_hold_a_recipe_that_can_be_read():
+    def wrong(record):
+        recipe = Recipe.from_record(record)
+        if recipe.name != record["recipe_name"]:
+            yield f"the recipe is {recipe.name}, the name of the record {record['recipe_name']}"
+        if recipe.epochs != record["epochs"]:
+            yield f"{recipe.epochs} epochs in the recipe, {record['epochs']} in the record"
+
+    faults = faults_of(wrong)
+    assert not faults, listed(faults)
+
+
+def row_faults(row: dict, validated: bool) -> Iterator[str]:
+    "What is wrong with one epoch of a history."
+    if row.keys() != ROW:
+        yield f"epoch {row['epoch']} has {', '.join(row)}"
+    if not (0 <= row["train_accuracy"] <= 100 and row["train_loss"] > 0):
+        yield f"epoch {row['epoch']} has an impossible training loss or accuracy"
+    if (row["validation_accuracy"] is None) == validated:
+        yield f"epoch {row['epoch']} does not fit the size of the validation set"
+
+
+def test_histories_have_a_row_for_each_epoch():
+    def wrong(record):
+        epochs = [row["epoch"] for row in record["history"]]
+        if epochs != list(range(1, record["epochs"] + 1)):
+            yield f"the epochs are {epochs}"
+        for row in record["history"]:
+            yield from row_faults(row, validated=record["holdout"] > 0)
+
+    faults = faults_of(wrong)
+    assert not faults, listed(faults)
+
+
+def test_runs_used_all_of_mnist():
+    def wrong(record):
+        n = record["train_size"] + record["holdout"]
+        if record["dataset"] != "MNIST" or n != 60_000:
+            yield f"{n} images of {record['dataset']}"
+
+    faults = faults_of(wrong)
+    assert not faults, listed(faults)
+
+
+def test_only_final_runs_used_the_test_set():
+    faults = [place for place, record in final_runs().items() if record["test_accuracy"] is None]
+    assert not faults, f"these have no test accuracy: {listed(faults)}"
+    blind = {**study_runs(), "weights held_out": shipped()["held_out"]}
+    fields = ("test_accuracy", "test_loss", "test_errors")
+    faults = [
+        f"{place}: {field}"
+        for place, record in blind.items()
+        for field in fields
+        if record[field] is not None
+    ]
+    assert not faults, f"these used the test set: {listed(faults)}"
+
+
+def test_runs_have_the_teacher_that_their_recipe_asks_for():
+    def wrong(record):
+        teacher = record.get("teacher")
+        width = Recipe.from_record(record).teacher_width
+        if bool(teacher) != bool(width):
+            yield f"teacher_width is {width}, the teacher {'there' if teacher else 'missing'}"
+
+    faults = faults_of(wrong)
+    assert not faults, listed(faults)
+
+
+def test_a_run_takes_at_least_as_long_as_its_epochs():
+    def wrong(record):
+        teacher = record.get("teacher") or {"history": []}
+        rows = record["history"] + teacher["history"]
+        seconds = sum(row["seconds"] for row in rows)
+        if seconds > record["seconds"]:
+            yield f"epochs of {seconds:.2f} s in a run of {record['seconds']} s"
+
+    faults = faults_of(wrong)
+    assert not faults, listed(faults)
+
+
+def is_count(accuracy: float, n: int) -> bool:
+    "Whether an accuracy in per cent is that of a whole number of `n` images."
+    correct = accuracy / 100 * n
+    return abs(correct - round(correct)) < 1e-6
+
+
+def test_validation_accuracies_are_counts():
+    def wrong(record):
+        for row in record["history"] if record["holdout"] else []:
+            if not is_count(row["validation_accuracy"], record["holdout"]):
+                yield f"{row['validation_accuracy']} % of {record['holdout']} images"
+
+    faults = faults_of(wrong)
+    assert not faults, listed(faults)
+
+
+def test_test_accuracies_agree_with_the_misclassified_images():
+    def wrong(record):
+        errors = record["test_errors"]
+        if errors is None:
+            return
+        indices = [error["index"] for error in errors]
+        if round(100 * record["test_accuracy"]) != 10_000 - len(errors):
+            yield f"{len(errors)} errors, and {record['test_accuracy']} %"
+        if indices != sorted(set(indices)) or not 0 <= indices[0] <= indices[-1] < 10_000:
+            yield "the indices of its errors are not increasing numbers from 0 to 9,999"
+        if not {error["answer"] for error in errors} <= set(range(10)):
+            yield "it predicts something that is not a digit"
+
+    faults = faults_of(wrong)
+    assert not faults, listed(faults)
+
+
+def test_files_are_named_after_recipe_and_seed():
+    faults = [
+        place
+        for place, record in final_runs().items()
+        if place != f"results/{run_name(record)}.json"
+    ]
+    assert not faults, listed(faults)
+
+
+def test_studies_say_their_command_and_their_number_of_runs():
+    faults = []
+    for study in STUDIES:
+        first, *lines = (RESULTS / f"{study}.jsonl").read_text(encoding="utf-8").splitlines()
+        head = json.loads(first)
+        names = {run_name(json.loads(line)) for line in lines}
+        if head.keys() != {"command", "runs"} or not head["command"].strip():
+            faults.append(f"{study}: the first line is {first}")
+        if not head["runs"] == len(lines) == len(names):
+            faults.append(f"{study}: {len(lines)} records of {len(names)} runs, not {head['runs']}")
+    assert not faults, listed(faults)
+
+
+def test_compiled_and_eager_runs_differ_in_nothing_else():
+    compiled = {record["seed"]: record for record in read_study(RESULTS / "compiled.jsonl")}
+    runs = [record for record in final_runs().values() if record["recipe_name"] == "original"]
+    eager = {record["seed"]: record for record in runs}
+    assert compiled.keys() == eager.keys() and len(compiled) >= 5
+    for seed, record in compiled.items():
+        assert Recipe.from_record(record) == Recipe.from_record(eager[seed]), f"seed {seed}"
+        assert record["train_size"] == eager[seed]["train_size"], f"seed {seed}"
+        assert record["environment"]["compile"], f"seed {seed}"
+        assert not eager[seed]["environment"]["compile"], f"seed {seed}"
+
+
+@pytest.mark.parametrize("study", ["ablation", "frontier"])
+def test_every_recipe_of_a_study_has_five_runs_with_a_validation_set_each(study):
+    runs = {run_name(record): record for record in read_study(RESULTS / f"{study}.jsonl")}
+    wanted = {
+        f"{recipe.name}-seed{n}": (recipe, n) for recipe in get_recipes(study) for n in range(5)
     }
-    for recipe in recipes_named(name):
-        for seed in range(5):
-            record = runs[f"{recipe.name}-seed{seed}"]
-            assert recipe_of(record) == recipe and (record["holdout"], record["fold"]) == (
-                10_000,
-                seed,
-            )
-    assert (
-        len(
-            {
-                json.dumps(
-                    {
-                        key: value
-                        for key, value in record["environment"].items()
-                        if key != "processor"
-                    }
-                )
-                for record in runs.values()
-            }
-        )
-        == 1
-    )
+    assert runs.keys() == wanted.keys()
+    faults = []
+    for name, (recipe, seed) in wanted.items():
+        if Recipe.from_record(runs[name]) != recipe:
+            faults.append(f"{name}: another recipe")
+        if (runs[name]["holdout"], runs[name]["fold"]) != (10_000, seed):
+            faults.append(f"{name}: another validation set")
+    assert not faults, listed(faults)
 
 
-def test_bench_says_what_it_has_to():
-    rows = read(ROOT / "results" / "speed" / "bench.json")
-    assert (
-        rows[0]["name"] == "published loop"
-        and rows[0]["ratio_to_published"] == 1
-        and len(rows) == 8
-    )
+@pytest.mark.parametrize("study", ["ablation", "frontier"])
+def test_the_runs_of_a_study_were_executed_alike(study):
+    found = set()
+    for record in read_study(RESULTS / f"{study}.jsonl"):
+        environment = {**record["environment"], "processor": ""}
+        found.add(json.dumps(environment))
+    assert len(found) == 1, listed(sorted(found))
+
+
+def test_distillation_has_every_fifth_epoch_of_each_student():
+    first, *lines = (RESULTS / "distillation.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    head = json.loads(first)
+    assert head.keys() == {"command", "rows"} and head["rows"] == len(rows)
+    epochs: dict[str, list[int]] = {}
+    faults = []
     for row in rows:
-        assert (
-            abs(row["ratio_to_published"] * row["seconds_per_epoch"] - rows[0]["seconds_per_epoch"])
-            < 1e-6
-        )
-    assert all(row["spread"] >= 0 for row in rows[:6]) and [row["epochs"] for row in rows[6:]] == [
-        Recipe.original().epochs,
-        Recipe.fast().epochs,
+        accuracy = row.pop("validation_accuracy")
+        loss = row.pop("validation_loss")
+        epoch = row.pop("epoch")
+        epochs.setdefault(json.dumps(row), []).append(epoch)
+        if not is_count(accuracy, 20_000) or loss <= 0:
+            faults.append(f"{row}, epoch {epoch}: {accuracy} %, loss {loss}")
+    faults += [
+        f"{student}: {found}" for student, found in epochs.items() if found != [5, 10, 15, 20]
     ]
+    assert not faults, listed(faults)
 
 
-def test_every_lesson_that_the_tool_gives_is_recorded():
-    rows = read(lessons.RECORDS)
-    wanted = [
-        (name, fold, pupil, epoch)
-        for name, this in lessons.ROUNDS.items()
-        for fold in this.folds
-        for pupil in this.pupils
-        for epoch in (5, 10, 15, 20)
-    ]
-    found = [
-        (
-            row["round"],
-            row["fold"],
-            lessons.Pupil(**{key: row[key] for key in vars(lessons.Pupil())}),
-            row["epoch"],
-        )
-        for row in rows
-    ]
-    assert len(found) == len(wanted) == len(set(found)) and set(found) == set(wanted)
-    for row in rows:
-        this, hits = (
-            lessons.ROUNDS[row["round"]],
-            row["validation_accuracy"] / 100 * lessons.HOLDOUT,
-        )
-        assert (
-            (row["teacher"], row["batch_size"]) == (this.teacher, this.batch_size)
-            and abs(hits - round(hits)) < 1e-6
-            and row["validation_loss"] > 0
-        )
-
-
-def test_a_lesson_is_the_loss_of_the_package():
-    torch.manual_seed(0)
-    model, x, labels, wanted = (
-        MNISTModel(dropout=0),
-        torch.randn(16, 1, 28, 28),
-        torch.arange(16) % 10,
-        torch.randn(16, 10).log_softmax(1),
-    )
-    loss = lessons.Lesson(model, lessons.Pupil())(x, labels, wanted)
-    with autocast("cpu", "bfloat16"):
-        scores = Objective(model, "bfloat16").model(x).float()
-    assert torch.allclose(loss, distillation_loss(scores, wanted, labels), rtol=1e-4)
-    right = lessons.corrected(wanted, labels)
-    assert (right.argmax(1) == labels).all() and torch.equal(
-        right.sort(1).values, wanted.sort(1).values
-    )
+def test_the_table_of_training_loops_is_consistent():
+    loops = read(RESULTS / "speed" / "bench.json")
+    published = loops[0]
+    assert published["name"] == "published loop" and published["ratio_to_published"] == 1
+    assert len(loops) == 8
+    for row in loops:
+        product = row["ratio_to_published"] * row["seconds_per_epoch"]
+        assert abs(product - published["seconds_per_epoch"]) < 1e-6, row["name"]
+    assert all(row["spread"] >= 0 for row in loops[:6])
+    whole_runs = [row["epochs"] for row in loops[6:]]
+    assert whole_runs == [Recipe.original().epochs, Recipe.fast().epochs]
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recorded_recipe_is_todays(name):
-    runs = [read(path) for path in RUNS if read(path)["recipe_name"] == name]
+def test_recorded_recipes_are_those_of_the_package(name):
+    runs = [record for record in final_runs().values() if record["recipe_name"] == name]
     assert len(runs) >= 3
-    for record in runs:
-        assert recipe_of(record) == Recipe.named(name)
+    assert {Recipe.from_record(record) for record in runs} == {Recipe.named(name)}
 
 
-@pytest.mark.parametrize("shipped", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_run_is_the_median_of_the_recorded(shipped):
-    def kind(run):
-        return (
-            recipe_of(run),
-            run["holdout"],
-            run["test_accuracy"] is None,
-            run["environment"]["compile"],
-        )
+def kind(record: dict) -> tuple:
+    "What runs have in common that are ranked together."
+    tested = record["test_accuracy"] is not None
+    compiled = record["environment"]["compile"]
+    return Recipe.from_record(record), record["holdout"], tested, compiled
 
-    record = read(shipped)
-    runs = sorted(
-        (run for run in map(read, RESULTS) if kind(run) == kind(record)),
-        key=lambda run: (merit(run), run["seed"]),
-    )
-    assert record == runs[(len(runs) - 1) // 2]
+
+def test_shipped_runs_are_the_median_of_the_recorded():
+    recorded = {**final_runs(), **study_runs()}
+    faults = []
+    for name, record in shipped().items():
+        runs = {place: run for place, run in recorded.items() if kind(run) == kind(record)}
+        if not runs or record != runs[median_run(runs)]:
+            faults.append(name)
+    assert not faults, listed(faults)
 
 
 def test_what_ships():
-    assert {path.stem for path in SHIPPED} == {*RECIPES, "held_out"}
-    held_out = read(WEIGHTS / "held_out.json")
-    assert (
-        recipe_of(held_out) == Recipe.best()
-        and held_out["holdout"] == 5_000
-        and held_out["fold"] == 0
-    )
+    assert shipped().keys() == {*RECIPES, "held_out"}
+    record = shipped()["held_out"]
+    assert Recipe.from_record(record) == Recipe.best()
+    assert (record["holdout"], record["fold"]) == (5_000, 0)
 
 
-@pytest.mark.parametrize(
-    "shipped", [path for path in SHIPPED if read(path)["test_errors"]], ids=lambda path: path.stem
-)
-def test_shipped_weights_give_the_recorded_result(shipped, mnist_dir):
-    record, test = read(shipped), load_splits("mnist", mnist_dir).test
-    scores = log_probabilities(load_pretrained(shipped.stem), test.images)
-    answers = scores.argmax(dim=1)
-    wrong = {(int(i), int(answers[i])) for i in np.flatnonzero(answers != test.labels)}
-    recorded = {(error["index"], error["answer"]) for error in record["test_errors"]}
-    assert (
-        abs(len(wrong) - len(recorded)) <= 1 and len(wrong ^ recorded) <= 2
-    )  # one digit on the edge, on another processor
-    assert (
-        abs(torch.nn.functional.nll_loss(scores, test.labels).item() - record["test_loss"]) < 1e-4
-    )
+def test_shipped_weights_give_the_recorded_result(mnist_dir):
+    "But for one image near the decision boundary: another processor rounds otherwise."
+    images, labels = load_splits("mnist", mnist_dir).test
+    faults = []
+    for name, record in shipped().items():
+        if record["test_errors"] is None:
+            continue
+        log_proba = predict_log_proba(load_pretrained(name), images)
+        predicted = log_proba.argmax(dim=1)
+        wrong = (predicted != labels).nonzero().flatten().tolist()
+        found = {(index, predicted[index].item()) for index in wrong}
+        recorded = {(error["index"], error["answer"]) for error in record["test_errors"]}
+        if abs(len(found) - len(recorded)) > 1 or len(found ^ recorded) > 2:
+            faults.append(f"{name}: other errors: {sorted(found ^ recorded)}")
+        if abs(F.nll_loss(log_proba, labels).item() - record["test_loss"]) >= 1e-4:
+            faults.append(f"{name}: another loss")
+    assert not faults, listed(faults)
 
 
-def test_the_held_out_network_gives_the_recorded_result(mnist_dir):
-    last = read(WEIGHTS / "held_out.json")["history"][-1]
-    loss, accuracy = evaluate(load_pretrained("held_out"), load_splits("mnist", mnist_dir).valid)
-    assert (
-        abs(accuracy - last["validation_accuracy"]) < 0.03
-        and abs(loss - last["validation_loss"]) < 1e-4
-    )
+def test_the_network_with_a_validation_set_gives_the_recorded_result(mnist_dir):
+    last = shipped()["held_out"]["history"][-1]
+    valid = load_splits("mnist", mnist_dir).valid
+    loss, accuracy = evaluate(load_pretrained("held_out"), valid)
+    assert abs(accuracy - last["validation_accuracy"]) < 0.03
+    assert abs(loss - last["validation_loss"]) < 1e-4
 
 
-def test_the_records_of_the_stress_run_are_whole():
-    found = {path.stem: read(path) for path in sorted((ROOT / "results" / "stress").glob("*.json"))}
-    assert all(found["kills"][recipe]["kills"] >= 30 for recipe in ("original", "best"))
-    assert len(found["stops"]) == 2 * len(RECIPES) and all(
-        row["the_same_weights"] for row in found["stops"].values()
-    )
-    for reader in ("weights", "checkpoint", "record", "picture", "idx"):
-        damaged, harmful = found["damaged_files"][reader], found["harmful_files"][reader]
-        assert (
-            damaged["n"] >= 10_000
-            and max(damaged["slowest"], harmful["slowest"]) < 5
-            and harmful["megabytes_at_most"] - harmful["megabytes_before"] < 1_000
-        )
-    assert len(found["downloads"]) >= 8 and all(
-        "by hand: " in said for said in found["downloads"].values()
-    )
-    assert [row["python"].rsplit(".", 1)[0] for row in found["versions"]] == [
-        "3.11",
-        "3.12",
-        "3.13",
-    ] and not any(row["status"] for row in found["versions"])
+@cache
+def stress(topic: str):
+    "A record of the stress run."
+    return read(RESULTS / "stress" / f"{topic}.json")
+
+
+def test_the_stress_run_stopped_runs_often_enough():
+    for recipe in ("original", "best"):
+        assert stress("kills")[recipe]["kills"] >= 30, recipe
+    assert len(stress("stops")) == 2 * len(RECIPES)
+    for name, row in stress("stops").items():
+        assert row["the_same_weights"], name
+
+
+@pytest.mark.parametrize("reader", ["weights", "checkpoint", "record", "picture", "idx"])
+def test_the_stress_run_damaged_enough_files(reader):
+    damaged = stress("damaged_files")[reader]
+    harmful = stress("harmful_files")[reader]
+    assert damaged["n"] >= 10_000
+    assert max(damaged["slowest"], harmful["slowest"]) < 5
+    assert harmful["megabytes_at_most"] - harmful["megabytes_before"] < 1_000
+
+
+def test_the_stress_run_tried_mirrors_and_versions():
+    assert len(stress("downloads")) >= 8
+    for case, message in stress("downloads").items():
+        assert "by hand: " in message, case
+    versions = [row["python"].rsplit(".", 1)[0] for row in stress("versions")]
+    assert versions == ["3.11", "3.12", "3.13"]
+    assert not any(row["status"] for row in stress("versions"))

@@ -1,247 +1,124 @@
-"""A run that was stopped, in whatever way, goes on and ends with the weights of one that never was.
+"""A run that was interrupted, in whatever way, resumes and ends with the same weights.
 
-S6ERAV3_KILLS says how many runs are killed (3 if it is not set); with it set, compiled runs are tried too.
+The tests marked `thorough` kill processes, compile networks and train on odd machines.
 """
 
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
 
-from s6erav3.cli import main
-from s6erav3.data import load_splits
+from running import (
+    KILLS,
+    PATIENCE,
+    SMALL,
+    Interrupted,
+    call,
+    check_error,
+    differing_tensors,
+    interrupt_in,
+    read_weights,
+    run,
+    start,
+    wait_for_line,
+)
+from s6erav3.data.mnist import load_splits
+from s6erav3.files import exclusive_lock
 from s6erav3.models.model import MNISTModel
+from s6erav3.models.weights import save_weights
+from s6erav3.training import checkpoint
 from s6erav3.training.checkpoint import read_checkpoint, write_checkpoint
-from s6erav3.training.compute import PLAIN, Compute
-from s6erav3.training.train import RECIPES, Recipe, fit, run_recipe
+from s6erav3.training.execution import EAGER, ExecutionConfig
+from s6erav3.training.recipe import RECIPES, Recipe
+from s6erav3.training.record import RunSpec, write_record
+from s6erav3.training.train import RUN_FILES, run_recipe, train_into
+from s6erav3.training.trainer import fit
 
-KILLS = int(os.environ.get("S6ERAV3_KILLS", 0))
-STEM = [
-    sys.executable,
-    "-m",
-    "s6erav3",
-    "train",
-    "--dataset",
-    "digits",
-    "--limit",
-    "512",
-    "--threads",
-    "1",
-    "--compile",
-    "off",
-]
-PUBLISHED = ("mnist_model.pth", "record.json", "curves.png")
+QUIET = {"test": False, "verbose": False}
+thorough = pytest.mark.thorough
 
 
-class PowerCut(Exception):
-    pass
+@pytest.fixture(scope="module")
+def splits():
+    return load_splits("digits", train_size=256)
 
 
-def cut_in(epoch_to_stop):
-    "An `after_epoch` that fails."
-
-    def stop(epoch, model):
-        if epoch == epoch_to_stop:
-            raise PowerCut
-
-    return stop
+# Interrupted in this process
 
 
-def weights(path) -> dict:
-    return torch.load(path, weights_only=True)
-
-
-def same(a: dict, b: dict) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+QUICK_CASES = [("original", "off"), ("best", "off")]  # `best` has everything that a recipe can have
+OTHER_CASES = [case for case in product(RECIPES, ("off", "on")) if case not in QUICK_CASES]
 
 
 @pytest.mark.parametrize(
-    "compile",
-    [
-        "off",
-        pytest.param(
-            "on",
-            marks=pytest.mark.skipif(not KILLS, reason="compiled runs are part of `make stress`"),
-        ),
-    ],
+    "name, compile",
+    [*QUICK_CASES, *(pytest.param(*case, marks=thorough) for case in OTHER_CASES)],
 )
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_goes_on_bit_for_bit(name, compile, tmp_path, keep):
-    splits = load_splits("digits", limit=256)
-    recipe = replace(
-        Recipe.named(name), epochs=4, plain_epochs=min(1, Recipe.named(name).plain_epochs)
-    )
-    options = {"test": False, "verbose": False, "compute": replace(PLAIN, compile=compile)}
-    whole, record = run_recipe(recipe, splits, 3, **options)
-    file = tmp_path / "checkpoint.pth"
-    for stop in (2, 4):
-        with pytest.raises(PowerCut):
-            run_recipe(
-                recipe, splits, 3, **options, checkpoint=file, resume=True, after_epoch=cut_in(stop)
-            )
-    model, resumed = run_recipe(recipe, splits, 3, **options, checkpoint=file, resume=True)
-    assert same(whole.state_dict(), model.state_dict())
-    for a, b in zip(record["history"], resumed["history"]):
-        assert {**a, "seconds": 0} == {**b, "seconds": 0}
-    keep(
-        "stops",
-        f"{name}, {'compiled' if compile == 'on' else 'not compiled'}",
-        {"stopped_after_epochs": [1, 3], "the_same_weights": True},
-    )
+def test_every_recipe_resumes_bit_for_bit(name, compile, splits, tmp_path, keep):
+    named = Recipe.named(name)
+    recipe = replace(named, epochs=4, no_aug_epochs=min(1, named.no_aug_epochs))
+    spec = RunSpec(recipe, splits, seed=3, execution=replace(EAGER, compile=compile))
+    uninterrupted, record = run_recipe(spec, **QUIET)
+    options = {**QUIET, "checkpoint": tmp_path / "checkpoint.pth", "resume": True}
+    for epoch in (2, 4):
+        with pytest.raises(Interrupted):
+            run_recipe(spec, **options, on_epoch_end=interrupt_in(epoch))
+    resumed, resumed_record = run_recipe(spec, **options)
+    different = differing_tensors(uninterrupted.state_dict(), resumed.state_dict())
+    assert not different, f"these weights differ after resuming: {different}"
+    assert without_seconds(record["history"]) == without_seconds(resumed_record["history"])
+    compiled = "compiled" if compile == "on" else "not compiled"
+    found = {"stopped_after_epochs": [1, 3], "the_same_weights": True}
+    keep("stops", f"{name}, {compiled}", found)
 
 
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        "original",
-        pytest.param(
-            "best",
-            marks=pytest.mark.skipif(not KILLS, reason="more kills are part of `make stress`"),
-        ),
-    ],
-)
-def test_killed_runs_go_on(recipe, tmp_path, keep):
-    "SIGKILL at random moments of real runs, imports and writes included; then one is let go on to the end."
-    chance, left, inside = random.Random(0), max(KILLS, 3), 0
-    command = [*STEM, "--recipe", recipe, "--epochs", "6"]
-    subprocess.run([*command, "--out", tmp_path / "whole"], check=True, capture_output=True)
-    for run in range(-(-left // 5)):
-        out = tmp_path / f"run{run}"
-        for _ in range(min(5, left - 5 * run)):
-            process = subprocess.Popen(
-                [*command, "--out", out, "--resume"], stdout=subprocess.PIPE, text=True
-            )
-            process.stdout.readline()
-            time.sleep(chance.uniform(0, 1.5))
-            process.kill()
-            process.communicate()
-            inside += any(out.glob(".*.part*"))
-            for name in PUBLISHED:
-                assert (
-                    not (out / name).exists()
-                    or (out / name).stat().st_size
-                    > 0.8 * (tmp_path / "whole" / name).stat().st_size
-                )
-        subprocess.run([*command, "--out", out, "--resume"], check=True, capture_output=True)
-        assert same(
-            weights(tmp_path / "whole" / "mnist_model.pth"), weights(out / "mnist_model.pth")
-        )
-        assert sorted(path.name for path in out.iterdir()) == sorted(PUBLISHED)
-    keep(
-        "kills",
-        recipe,
-        {"kills": left, "inside_a_write": inside, "finished_with_the_same_weights": -(-left // 5)},
-    )
+def without_seconds(history: list[dict]) -> list[dict]:
+    return [{**row, "seconds": None} for row in history]
 
 
-KILLED_IN_A_WRITE = """
-import os, signal, sys
-from s6erav3.cli import main
-calls, real = 0, os.fsync
-def fsync(descriptor):
-    global calls
-    calls += 1
-    if calls == int(sys.argv[1]): os.kill(os.getpid(), signal.SIGKILL)
-    real(descriptor)
-os.fsync = fsync
-sys.exit(main(sys.argv[2:]))
-"""
+def test_ctrl_c_keeps_the_checkpoint(capsys, monkeypatch, tmp_path):
+    written = []
+
+    def write_and_press_ctrl_c(state, path):
+        written.append(write_checkpoint(state, path))
+        if len(written) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(checkpoint, "write_checkpoint", write_and_press_ctrl_c)
+    args = ("--recipe", "original", "--epochs", 5, "--output-dir", tmp_path)
+    status, _, error = call(capsys, "train", *SMALL, *args)
+    check_interrupted(status, error, tmp_path, signal.SIGINT)
+    history = read_checkpoint(tmp_path / "checkpoint.pth", {})["student"]["history"]
+    assert len(history) == 2, f"the checkpoint holds {len(history)} epochs, not the 2 finished ones"
 
 
-def test_killed_inside_writes(tmp_path, keep):
-    "SIGKILL just before a new file is synced and named, or just after; each run goes on from what the one before has left."
-    command, out, moments = (
-        [*STEM[3:], "--recipe", "original", "--epochs", "30" if KILLS else "6"],
-        tmp_path / "run",
-        range(1, 12 if KILLS else 4),
-    )
-    assert main([*command, "--out", str(tmp_path / "whole")]) == 0
-    for moment in moments:
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                KILLED_IN_A_WRITE,
-                str(moment),
-                *command,
-                "--out",
-                out,
-                "--resume",
-            ],
-            capture_output=True,
-        )
-        assert done.returncode == -signal.SIGKILL and any(out.glob(".*.part*")) == moment % 2, (
-            done.stderr
-        )
-    assert main([*command, "--out", str(out), "--resume"]) == 0
-    assert same(
-        weights(tmp_path / "whole" / "mnist_model.pth"), weights(out / "mnist_model.pth")
-    ) and sorted(os.listdir(out)) == sorted(PUBLISHED)
-    keep(
-        "kills",
-        "original, inside writes",
-        {"kills": len(moments), "finished_with_the_same_weights": 1},
-    )
+def check_interrupted(status: int, error: str, folder: Path, signal_number: int):
+    "A run that was interrupted by a signal says how to resume, and leaves its checkpoint."
+    assert status == 128 + signal_number, f"exit status {status}; {error}"
+    assert error.count("\n") == 1, f"not one line: {error!r}"
+    assert "--resume" in error, f"no word of --resume in {error!r}"
+    assert os.listdir(folder) == ["checkpoint.pth"], f"it leaves {os.listdir(folder)}"
 
 
-def test_several_processes_do_not_go_on(capsys, monkeypatch, tmp_path):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("RANK", "0")
-    status, _, error = call(capsys, "--epochs", 1, "--out", tmp_path, "--resume")
-    assert status == 2 and "one process only" in error
+# What a checkpoint is refused for
 
 
-def test_ctrl_c_keeps_the_checkpoint(tmp_path):
-    process = subprocess.Popen(
-        [*STEM, "--recipe", "original", "--epochs", "500", "--out", tmp_path],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    while not process.stdout.readline().startswith("Epoch [2/"):
-        pass
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=30)
-    assert process.returncode == 130 and "--resume" in error and error.count("\n") == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pth"]
-    assert len(read_checkpoint(tmp_path / "checkpoint.pth", {})["pupil"]["history"]) >= 1
-
-
-def call(capsys, *args):
-    capsys.readouterr()
-    status = main(
-        [
-            str(arg)
-            for arg in ("train", "--dataset", "digits", "--limit", 128, "--recipe", "fast", *args)
-        ]
-    )
-    return status, *capsys.readouterr()
-
-
-def test_what_a_finished_run_and_another_run_are_told(capsys, tmp_path):
-    assert call(capsys, "--epochs", 1, "--out", tmp_path, "--resume")[0] == 0
-    before = (tmp_path / "mnist_model.pth").read_bytes()
-    status, out, _ = call(capsys, "--epochs", 1, "--out", tmp_path, "--resume")
-    assert (
-        status == 0
-        and "is finished" in out
-        and (tmp_path / "mnist_model.pth").read_bytes() == before
-    )
-    for field, args in (
-        ("epochs", ["--epochs", 2]),
-        ("seed", ["--epochs", 1, "--seed", 5]),
-        ("holdout", ["--epochs", 1, "--holdout", 100]),
-    ):
-        status, _, error = call(capsys, *args, "--out", tmp_path, "--resume")
-        assert status == 1 and f"another run: {field} is" in error and error.count("\n") == 1
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    "A run that was interrupted in its second epoch, and its checkpoint."
+    spec = RunSpec(replace(Recipe.fast(), epochs=2), load_splits("digits", train_size=128))
+    path = tmp_path_factory.mktemp("interrupted") / "checkpoint.pth"
+    with pytest.raises(Interrupted):
+        run_recipe(spec, **QUIET, checkpoint=path, on_epoch_end=interrupt_in(2))
+    return spec, path
 
 
 @pytest.mark.parametrize(
@@ -252,229 +129,28 @@ def test_what_a_finished_run_and_another_run_are_told(capsys, tmp_path):
         ("channels", {"channels": (4, 6, 4, 6, 8, 10)}),
     ],
 )
-def test_another_recipe_is_refused_by_field(field, changes, tmp_path):
-    splits, recipe, file = (
-        load_splits("digits", limit=128),
-        replace(Recipe.fast(), epochs=2),
-        tmp_path / "checkpoint.pth",
-    )
-    with pytest.raises(PowerCut):
-        run_recipe(recipe, splits, verbose=False, checkpoint=file, after_epoch=cut_in(2))
+def test_the_checkpoint_of_another_recipe_is_refused(field, changes, interrupted):
+    spec, path = interrupted
+    other = replace(spec, recipe=replace(spec.recipe, **changes))
     with pytest.raises(ValueError, match=f"another run: {field} is"):
-        run_recipe(replace(recipe, **changes), splits, verbose=False, checkpoint=file, resume=True)
-    with pytest.raises(ValueError, match="another run: compile is"):
-        run_recipe(
-            recipe, splits, verbose=False, checkpoint=file, resume=True, compute=Compute("on")
-        )
-    with pytest.raises(ValueError, match="another run: train_size is"):
-        run_recipe(
-            recipe, load_splits("digits", limit=100), verbose=False, checkpoint=file, resume=True
-        )
-
-
-def test_two_runs_into_one_folder(tmp_path):
-    first = subprocess.Popen(
-        [*STEM, "--recipe", "original", "--epochs", "500", "--out", tmp_path],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    while not first.stdout.readline().startswith("Epoch"):
-        pass
-    second = subprocess.run(
-        [*STEM, "--recipe", "original", "--epochs", "1", "--out", tmp_path],
-        capture_output=True,
-        text=True,
-    )
-    assert (
-        second.returncode == 1
-        and "another run is writing" in second.stderr
-        and second.stderr.count("\n") == 1
-    )
-    first.kill()
-    first.wait()
-    assert (
-        subprocess.run(
-            [*STEM, "--recipe", "original", "--epochs", "1", "--out", tmp_path], capture_output=True
-        ).returncode
-        == 0
-    )  # the lock died with its owner
-
-
-def test_measuring_changes_nothing(tmp_path):
-    "Held-out digits watched or not, lines printed or not, the network looked at or not, states kept or not: the same weights."
-    splits, recipe = (
-        load_splits("digits", limit=256),
-        replace(Recipe.fast(), epochs=2, dropout=0.05, ema=0.9),
-    )
-
-    def train(valid=None, **options):
-        torch.manual_seed(1)
-        model = MNISTModel(dropout=0.05)
-        fit(
-            model,
-            recipe,
-            splits.train,
-            valid,
-            seed=1,
-            **{"verbose": False, "compute": PLAIN, **options},
-        )
-        return model.state_dict()
-
-    def look(epoch, model):
-        from s6erav3.evaluation.evidence import gradient_map
-        from s6erav3.evaluation.interpret import feature_maps, plot_filters, plot_maps
-        from s6erav3.models.anatomy import layer_table
-
-        layer_table(model)
-        plot_filters(model)
-        plot_maps(feature_maps(model, splits.test.images[0]))
-        gradient_map(model, splits.test.images[0])
-        torch.rand(3)
-
-    plain = train()
-    states = []
-    for options in ({"valid": splits.valid}, {"verbose": True}, {"checkpoint": states.append}):
-        assert same(plain, train(**options)), options
-    assert not same(
-        plain, train(after_epoch=lambda epoch, model: torch.rand(3))
-    )  # chance is shared, so whoever draws from it does disturb
-
-    def look_without_drawing(epoch, model):
-        with torch.random.fork_rng():
-            look(epoch, model)
-
-    assert same(plain, train(after_epoch=look_without_drawing))
-
-
-def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
-    splits, wild = (
-        load_splits("digits", limit=512),
-        replace(Recipe.original(), epochs=3, learning_rate=1e25),
-    )
-    model = MNISTModel()
-    before = {name: t.clone() for name, t in model.state_dict().items()}
-    with pytest.raises(
-        FloatingPointError, match=r"epoch 1, batch \d+ of 4, learning rate 1e\+25; .* after epoch 0"
-    ):
-        fit(model, wild, splits.train, splits.valid, verbose=False)
-    assert same(before, model.state_dict())
-    spoilt = splits.train.images.float() / 255
-    spoilt[300] = float("nan")
-    kept = []
-    with pytest.raises(FloatingPointError, match="epoch 1"):
-        fit(
-            MNISTModel(),
-            replace(wild, learning_rate=0.1, rotation=0.0),
-            (spoilt, splits.train.labels),
-            splits.valid,
-            verbose=False,
-            checkpoint=kept.append,
-        )
-    assert not kept
-
-
-def test_the_command_says_so_in_one_line(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(
-        Recipe,
-        "fast",
-        classmethod(lambda cls: replace(cls.original(), name="fast", learning_rate=1e25)),
-    )
-    status, _, error = call(capsys, "--epochs", 2, "--out", tmp_path)
-    assert status == 1 and "no longer a number" in error and error.count("\n") == 1
-
-
-@pytest.mark.parametrize("write", ["checkpoint", "record", "weights"])
-def test_a_file_size_limit_leaves_the_old_file(write, tmp_path):
-    from s6erav3.models.model import save_weights
-    from s6erav3.training.train import write_record
-
-    file, kept = tmp_path / "file", resource.getrlimit(resource.RLIMIT_FSIZE)
-    calls = {
-        "checkpoint": lambda: write_checkpoint({"a": torch.zeros(10_000)}, file),
-        "record": lambda: write_record({"a": "x" * 40_000}, file),
-        "weights": lambda: save_weights(MNISTModel(), file),
-    }
-    file.write_text("old")
-    was = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, kept[1]))
-    try:
-        with pytest.raises((OSError, RuntimeError)):
-            calls[write]()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
-        signal.signal(signal.SIGXFSZ, was)
-    assert file.read_text() == "old" and os.listdir(tmp_path) == ["file"]
-    calls[write]()
-    assert file.stat().st_size > 5_000
-
-
-def test_a_full_disk(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk], capture_output=True
-    ).returncode:
-        pytest.skip("needs the right to mount a small tmpfs")
-    try:
-        (disk / "mnist_model.pth").write_text("old")
-        (disk / "filler").write_bytes(bytes(150_000))
-        done = subprocess.run(
-            [*STEM, "--recipe", "fast", "--epochs", "1", "--out", disk],
-            capture_output=True,
-            text=True,
-        )
-        assert (
-            done.returncode == 1
-            and done.stderr.startswith("Error: ")
-            and done.stderr.count("\n") == 1
-            and "space" in done.stderr
-        ), done.stderr
-        assert (
-            sorted(os.listdir(disk)) == ["filler", "mnist_model.pth"]
-            and (disk / "mnist_model.pth").read_text() == "old"
-        )
-    finally:
-        subprocess.run(["umount", disk], check=True)
+        run_recipe(other, **QUIET, checkpoint=path, resume=True)
 
 
 @pytest.mark.parametrize(
-    "name, changes",
-    [
-        ("no home", {"HOME": None}),
-        ("a home that cannot be written to", {"HOME": "/proc"}),
-        ("another language", {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"}),
-        ("plain ASCII", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
-        ("no compiler", {"PATH": "/nonexistent", "CXX": None}),
-    ],
+    "field, changes",
+    [("seed", {"seed": 1}), ("compile", {"execution": ExecutionConfig("on")})],
 )
-def test_odd_machines_train(name, changes, tmp_path):
-    environment = {
-        key: value for key, value in {**os.environ, **changes}.items() if value is not None
-    }
-    command = STEM[:-1] + ["on" if name == "no compiler" or KILLS else "off"]
-    done = subprocess.run(
-        [*command, "--recipe", "fast", "--epochs", "1", "--out", tmp_path / "run"],
-        capture_output=True,
-        text=True,
-        env=environment,
-        encoding="utf-8",
-        errors="replace",
-    )
-    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr[-2000:]
-    assert sorted(os.listdir(tmp_path / "run")) == sorted(PUBLISHED)
+def test_the_checkpoint_of_another_run_is_refused(field, changes, interrupted):
+    spec, path = interrupted
+    with pytest.raises(ValueError, match=f"another run: {field} is"):
+        run_recipe(replace(spec, **changes), **QUIET, checkpoint=path, resume=True)
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "sched_setaffinity"), reason="this system cannot give a process one core"
-)
-def test_one_core_trains(tmp_path):
-    done = subprocess.run(
-        [*STEM, "--recipe", "fast", "--epochs", "1", "--out", tmp_path],
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
-    )
-    assert done.returncode == 0, done.stderr
+def test_the_checkpoint_of_a_run_on_other_images_is_refused(interrupted):
+    spec, path = interrupted
+    other = replace(spec, splits=load_splits("digits", train_size=100))
+    with pytest.raises(ValueError, match="another run: train_size is"):
+        run_recipe(other, **QUIET, checkpoint=path, resume=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04" + bytes(100)])
@@ -483,4 +159,352 @@ def test_damaged_checkpoints_are_refused(content, tmp_path):
     file.write_bytes(content)
     with pytest.raises(ValueError, match="not a checkpoint that is safe to open") as caught:
         read_checkpoint(file, {})
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value), f"more than one line: {caught.value}"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    "The folder of a finished run of one epoch."
+    spec = RunSpec(replace(Recipe.fast(), epochs=1), load_splits("digits", train_size=128))
+    folder = tmp_path_factory.mktemp("finished")
+    train_into(folder, spec)
+    return folder
+
+
+FINISHED = ("train", "--dataset", "digits", "--train-size", 128, "--recipe", "fast", "--resume")
+
+
+def test_a_finished_run_is_not_made_again(capsys, finished):
+    before = (finished / "mnist_model.pth").stat().st_mtime_ns
+    status, printed, error = call(capsys, *FINISHED, "--epochs", 1, "--output-dir", finished)
+    assert status == 0, error
+    assert "is finished" in printed, f"it does not say so: {printed}"
+    assert (finished / "mnist_model.pth").stat().st_mtime_ns == before, "the weights were written"
+
+
+@pytest.mark.parametrize(
+    "field, args",
+    [
+        ("epochs", ["--epochs", 2]),
+        ("seed", ["--epochs", 1, "--seed", 5]),
+        ("holdout", ["--epochs", 1, "--val-size", 100]),
+    ],
+)
+def test_the_folder_of_another_finished_run_is_refused(field, args, capsys, finished):
+    status, _, error = call(capsys, *FINISHED, *args, "--output-dir", finished)
+    assert status == 1, f"exit status {status}"
+    check_error(error, f"another run: {field} is")
+
+
+# What must not change the weights, and what must stop a run
+
+
+def test_measuring_changes_nothing(splits):
+    "With or without validation, printed lines, checkpoints and analysis: the same weights."
+    recipe = replace(Recipe.fast(), epochs=2, dropout=0.05, ema_decay=0.9)
+
+    def train(valid=None, **options):
+        torch.manual_seed(1)
+        model = MNISTModel(dropout=0.05)
+        options = {"verbose": False, "execution": EAGER, **options}
+        fit(model, recipe, splits.train, valid, seed=1, **options)
+        return model.state_dict()
+
+    def analyse(epoch, model):
+        with torch.random.fork_rng():
+            look_at(model, splits.test.images[0])
+
+    plain = train()
+    for options in (
+        {"valid": splits.valid},
+        {"verbose": True},
+        {"checkpoint": list},
+        {"on_epoch_end": analyse},
+    ):
+        different = differing_tensors(plain, train(**options))
+        assert not different, f"{list(options)} changes {different}"
+    drawn = train(on_epoch_end=lambda epoch, model: torch.rand(3))
+    assert differing_tensors(plain, drawn), "drawing from the shared random numbers has no effect"
+
+
+def look_at(model, image):
+    "Analyse a network during its training, and draw random numbers."
+    from s6erav3.anatomy.table import layer_table
+    from s6erav3.evaluation.attribution import saliency_map
+
+    layer_table(model)
+    saliency_map(model, image)
+    torch.rand(3)
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run(splits):
+    recipe = replace(Recipe.original(), epochs=3, learning_rate=1e25)
+    model = MNISTModel()
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    where = r"epoch 1, batch \d+ of 2, learning rate 1e\+25; .* after epoch 0"
+    with pytest.raises(FloatingPointError, match=where):
+        fit(model, recipe, splits.train, splits.valid, verbose=False)
+    different = differing_tensors(before, model.state_dict())
+    assert not different, f"these weights are not those from before the epoch: {different}"
+
+
+def test_no_checkpoint_is_written_after_a_loss_that_is_not_a_number(splits):
+    recipe = replace(Recipe.original(), epochs=3, rotation=0.0)
+    images = splits.train.images.float() / 255
+    images[200] = float("nan")
+    states = []
+    with pytest.raises(FloatingPointError, match="epoch 1"):
+        train = images, splits.train.labels
+        fit(MNISTModel(), recipe, train, splits.valid, verbose=False, checkpoint=states.append)
+    assert not states, "the state of a run with a NaN was kept"
+
+
+def test_the_command_names_a_loss_that_is_not_a_number(capsys, monkeypatch, tmp_path):
+    diverging = replace(Recipe.original(), name="fast", learning_rate=1e25)
+    monkeypatch.setattr(Recipe, "fast", classmethod(lambda cls: diverging))
+    args = ("--recipe", "fast", "--epochs", 2, "--output-dir", tmp_path)
+    status, _, error = call(capsys, "train", *SMALL, *args)
+    assert status == 1, f"exit status {status}"
+    check_error(error, "no longer a number")
+
+
+# Files that cannot be written
+
+WRITERS = {
+    "checkpoint": lambda path: write_checkpoint({"a": torch.zeros(10_000)}, path),
+    "record": lambda path: write_record({"a": "x" * 40_000}, path),
+    "weights": lambda path: save_weights(MNISTModel(), path),
+}
+
+
+@pytest.fixture
+def files_of_5_kb():
+    "No file can become larger than 5,000 bytes."
+    resource = pytest.importorskip("resource", reason="this system has no limit on file sizes")
+    size_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, size_limit[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, size_limit)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_file_that_cannot_be_written_leaves_the_old_one(kind, files_of_5_kb, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("old")
+    with pytest.raises(OSError, match="cannot write"):
+        WRITERS[kind](file)
+    assert file.read_text() == "old", "the old file was overwritten"
+    assert os.listdir(tmp_path) == ["file"], f"there remains {os.listdir(tmp_path)}"
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_the_same_files_are_larger_than_the_limit(kind, tmp_path):
+    WRITERS[kind](tmp_path / "file")
+    assert (tmp_path / "file").stat().st_size > 5_000, "the test above would test nothing"
+
+
+@thorough
+def test_a_full_disk(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small tmpfs")
+    try:
+        (disk / "mnist_model.pth").write_text("old")
+        (disk / "filler").write_bytes(bytes(150_000))
+        done = run("train", *SMALL, "--recipe", "fast", "--epochs", 1, "--output-dir", disk)
+        assert done.returncode == 1, f"exit status {done.returncode}; {done.stderr}"
+        check_error(done.stderr, "space")
+        names = sorted(os.listdir(disk))
+        assert names == ["filler", "mnist_model.pth"], f"there remains {names}"
+        assert (disk / "mnist_model.pth").read_text() == "old", "the old weights are gone"
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+# One writer in a folder
+
+
+def test_a_second_run_into_the_same_folder_is_refused(capsys, tmp_path):
+    with exclusive_lock(tmp_path):
+        args = ("--recipe", "original", "--epochs", 1, "--output-dir", tmp_path)
+        status, _, error = call(capsys, "train", *SMALL, *args)
+    assert status == 1, f"exit status {status}"
+    check_error(error, "another run is writing into")
+    assert not os.listdir(tmp_path), f"it wrote {os.listdir(tmp_path)}"
+
+
+@thorough
+def test_the_lock_of_a_killed_run_is_free(tmp_path):
+    args = ("train", *SMALL, "--recipe", "original", "--output-dir", tmp_path)
+    first = start(*args, "--epochs", 500)
+    wait_for_line(first, "Epoch")
+    second = run(*args, "--epochs", 1)
+    assert second.returncode == 1, f"exit status {second.returncode}"
+    check_error(second.stderr, "another run is writing into")
+    first.kill()
+    first.communicate(timeout=PATIENCE)
+    third = run(*args, "--epochs", 1)
+    assert third.returncode == 0, third.stderr
+
+
+# Killed processes
+
+KILLED_IN_A_WRITE = """
+import os, signal, sys
+from s6erav3.__main__ import main
+
+calls = 0
+real_fsync = os.fsync
+
+
+def fsync(descriptor):
+    global calls
+    calls += 1
+    if calls == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    real_fsync(descriptor)
+
+
+os.fsync = fsync
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def kill_in_a_write(moment: int, *args) -> subprocess.CompletedProcess:
+    """Run the command, and kill it when it syncs a file (odd moments) or a folder (even ones).
+
+    A file is synced before it gets its name, and its folder after that."""
+    code = [sys.executable, "-c", KILLED_IN_A_WRITE, str(moment)]
+    return subprocess.run([*code, *map(str, args)], capture_output=True, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    "moments, epochs", [([3], 4), pytest.param(range(1, 12), 30, marks=thorough)]
+)
+def test_a_run_killed_inside_a_write_resumes(moments, epochs, capsys, tmp_path, keep):
+    "Each run resumes from what the killed one before it has left; the last is killed at the end."
+    uninterrupted = tmp_path / "uninterrupted"
+    folder = tmp_path / "run"
+    args = ("train", *SMALL, "--recipe", "original", "--epochs", epochs)
+    assert call(capsys, *args, "--output-dir", uninterrupted)[0] == 0
+    for moment in moments:
+        done = kill_in_a_write(moment, *args, "--output-dir", folder, "--resume")
+        assert done.returncode == -signal.SIGKILL, f"moment {moment} never came; {done.stderr}"
+        half_written = list(folder.glob(".*.part*"))
+        assert bool(half_written) == bool(moment % 2), f"moment {moment} leaves {half_written}"
+    status, _, error = call(capsys, *args, "--output-dir", folder, "--resume")
+    assert status == 0, error
+    check_same_run(uninterrupted, folder)
+    if len(moments) > 1:
+        found = {"kills": len(moments), "finished_with_the_same_weights": 1}
+        keep("kills", "original, inside writes", found)
+
+
+def check_same_run(uninterrupted: Path, resumed: Path):
+    "Both folders hold the same weights, and nothing but the files of a finished run."
+    different = differing_tensors(read_weights(uninterrupted), read_weights(resumed))
+    assert not different, f"these weights differ after resuming: {different}"
+    names = sorted(os.listdir(resumed))
+    assert names == sorted(RUN_FILES), f"the finished run leaves {names}"
+
+
+@thorough
+@pytest.mark.parametrize("recipe", ["original", "best"])
+def test_killed_runs_resume(recipe, tmp_path, keep):
+    "SIGKILL at random moments, in imports and writes too; every fifth time, the run then ends."
+    chance = random.Random(0)
+    args = ("train", *SMALL, "--recipe", recipe, "--epochs", 6)
+    uninterrupted = tmp_path / "uninterrupted"
+    run(*args, "--output-dir", uninterrupted, check=True)
+    remaining = KILLS
+    inside = finished = 0
+    while remaining:
+        folder = tmp_path / f"run{finished}"
+        kills = min(5, remaining)
+        for _ in range(kills):
+            kill_after(chance.uniform(0, 1.5), *args, "--output-dir", folder, "--resume")
+            inside += any(folder.glob(".*.part*"))
+            check_complete(folder, uninterrupted)
+        run(*args, "--output-dir", folder, "--resume", check=True)
+        check_same_run(uninterrupted, folder)
+        remaining -= kills
+        finished += 1
+    found = {"kills": KILLS, "inside_a_write": inside, "finished_with_the_same_weights": finished}
+    keep("kills", recipe, found)
+
+
+def kill_after(seconds: float, *args):
+    "Start a run, and kill it so long after its first line."
+    process = start(*args)
+    process.stdout.readline()
+    time.sleep(seconds)
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+
+
+def check_complete(folder: Path, uninterrupted: Path):
+    "Each of a run's files is missing or complete."
+    for name in RUN_FILES:
+        if (folder / name).exists():
+            size = (folder / name).stat().st_size
+            complete = (uninterrupted / name).stat().st_size
+            assert size > 0.8 * complete, f"{name} has {size} bytes, not about {complete}"
+
+
+@thorough
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_ends_by_a_signal(number, tmp_path):
+    args = ("--recipe", "original", "--epochs", 500, "--output-dir", tmp_path)
+    process = start("train", *SMALL, *args, preexec_fn=allow_ctrl_c)
+    wait_for_line(process, "Epoch [2/")
+    process.send_signal(number)
+    _, error = process.communicate(timeout=PATIENCE)
+    check_interrupted(process.returncode, error, tmp_path, number)
+
+
+def allow_ctrl_c():
+    "A process started in the background may have been told to ignore SIGINT."
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Odd machines
+
+
+ODD_MACHINES = {
+    "no home": {"HOME": None},
+    "a home that cannot be written to": {"HOME": "/proc"},
+    "another language": {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"},
+    "plain ASCII": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "no compiler": {"PATH": "/nonexistent", "CXX": None},
+}
+
+
+@thorough
+@pytest.mark.parametrize("name", ODD_MACHINES)
+def test_odd_machines_train(name, tmp_path):
+    changed = {**os.environ, **ODD_MACHINES[name]}
+    environment = {key: value for key, value in changed.items() if value is not None}
+    compile = "on" if name == "no compiler" else "off"
+    args = ("--compile", compile, "--recipe", "fast", "--epochs", 1, "--output-dir", tmp_path)
+    done = run("train", *SMALL, *args, env=environment, encoding="utf-8", errors="replace")
+    assert done.returncode == 0, f"{name}: {done.stderr[-2_000:]}"
+    assert "Traceback" not in done.stderr, f"{name}: {done.stderr[-2_000:]}"
+    names = sorted(os.listdir(tmp_path))
+    assert names == sorted(RUN_FILES), f"{name}: the run leaves {names}"
+
+
+@thorough
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="this system cannot give a process one core"
+)
+def test_one_core_trains(tmp_path):
+    def use_one_core():
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+    args = ("--recipe", "fast", "--epochs", 1, "--output-dir", tmp_path)
+    done = run("train", *SMALL, *args, preexec_fn=use_one_core)
+    assert done.returncode == 0, done.stderr

@@ -1,349 +1,356 @@
-"Many runs: on this machine and on a cluster, started again, damaged, failing."
+"""Many runs with one call: resumed, damaged, failing, ended by a signal, on a cluster.
+
+The tests marked `thorough` start processes and clusters; the others make their runs one by one in
+this process.
+"""
 
 import json
 import os
-import subprocess
+import shutil
+import signal
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from s6erav3 import experiments
-from s6erav3.cli import main
-from s6erav3.data import load_splits
-from s6erav3.models.model import MNISTModel, load_weights
-from s6erav3.training.train import Recipe, read_record
+from running import (
+    PATIENCE,
+    Interrupted,
+    call,
+    check_error,
+    differing_tensors,
+    interrupt_in,
+    read_weights,
+    start,
+    wait_until,
+)
+from s6erav3.data.mnist import load_splits
+from s6erav3.experiments import make_specs, sweep
+from s6erav3.models.model import MNISTModel
+from s6erav3.models.weights import load_weights
+from s6erav3.training.checkpoint import read_checkpoint, write_checkpoint
+from s6erav3.training.execution import EAGER
+from s6erav3.training.recipe import Recipe
+from s6erav3.training.record import read_record
+from s6erav3.training.train import run_recipe
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
-import collect  # noqa: E402
+QUICK = Recipe("quick", epochs=2, batch_size=64, schedule="one_cycle")
+thorough = pytest.mark.thorough
 
-LocalCluster = pytest.importorskip("distributed", reason="needs the extra `cluster`").LocalCluster
 
-QUICK = Recipe("quick", epochs=1, schedule="one_cycle")
+@pytest.fixture(scope="module", autouse=True)
+def one_core():
+    "Runs in this process use one thread, however many cores there are."
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "cpu_count", lambda: 1)
+        yield
 
 
 @pytest.fixture(scope="module")
 def splits():
-    return load_splits("digits", limit=256)
+    return load_splits("digits", val_size=100, train_size=128)
 
 
-def times(folder):
-    return {
-        path.parent.name: path.stat().st_mtime_ns for path in Path(folder).glob("*/record.json")
-    }
+@pytest.fixture(scope="module")
+def specs(splits):
+    "Two runs of one recipe."
+    return make_specs([QUICK], [0, 1], splits)
 
 
-def test_a_sweep_started_again_makes_only_what_is_missing(splits, tmp_path, capsys):
-    assert experiments.sweep([QUICK], [0, 1], splits, tmp_path, jobs=1) == {}
-    before = times(tmp_path)
-    (tmp_path / "quick-seed1" / "record.json").write_text('{"seed": 1')
-    assert experiments.sweep([QUICK], [0, 1, 2], splits, tmp_path, jobs=1) == {}
-    after = times(tmp_path)
-    assert (
-        after.keys() == {"quick-seed0", "quick-seed1", "quick-seed2"}
-        and after["quick-seed0"] == before["quick-seed0"]
-    )
-    assert (tmp_path / "quick-seed1" / "record.json.corrupt").read_text() == '{"seed": 1'
-    said = [line for line in capsys.readouterr().out.splitlines() if "corrupt" in line]
-    assert len(said) == 1 and "quick-seed1" in said[0]
-    for seed in range(3):
-        load_weights(MNISTModel(), tmp_path / f"quick-seed{seed}" / "mnist_model.pth")
+@pytest.fixture(scope="module")
+def made_once(specs, tmp_path_factory):
+    "The folder of a finished sweep of `specs`, with the weights after each epoch."
+    folder = tmp_path_factory.mktemp("sweep")
+    assert sweep(specs, folder, jobs=1, save_epochs=True) == {}
+    return folder
 
 
-def test_a_sweep_told_to_end_takes_its_workers_with_it(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "s6erav3",
-        "sweep",
-        "--dataset",
-        "digits",
-        "--recipe",
-        "original",
-        "--seeds",
-        "0-3",
-        "--jobs",
-        "2",
-        "--epochs",
-        "500",
-        "--compile",
-        "off",
-        "--out",
-        tmp_path,
-    ]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-
-    def alive():
-        return [
-            pid for pid in os.listdir("/proc") if pid.isdigit() and session_of(pid) == process.pid
-        ]
-
-    while len(alive()) < 4:
-        time.sleep(0.1)  # itself, two workers, and what watches over them
-    time.sleep(2)
-    process.terminate()
-    _, error = process.communicate(timeout=30)
-    assert process.returncode == 143 and error == "Interrupted.\n"
-    deadline = time.monotonic() + 10
-    while alive() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not alive() and not list(tmp_path.glob("*/*"))
+@pytest.fixture
+def finished(made_once, tmp_path):
+    "A copy of that folder, to be damaged."
+    return shutil.copytree(made_once, tmp_path / "runs")
 
 
-def session_of(pid) -> int:
+def times(folder: Path) -> dict[str, int]:
+    "When the record of each run was written, in nanoseconds."
+    records = folder.glob("*/record.json")
+    return {path.parent.name: path.stat().st_mtime_ns for path in records}
+
+
+# Started again
+
+
+def test_a_finished_sweep_has_nothing_to_do(specs, finished):
+    before = times(finished)
+    assert sweep(specs, finished, jobs=1) == {}
+    assert times(finished) == before, "a finished run was made again"
+
+
+def test_only_missing_and_damaged_runs_are_made(splits, finished, capsys):
+    before = times(finished)
+    (finished / "quick-seed1" / "record.json").write_text('{"seed": 1')
+    assert sweep(make_specs([QUICK], [0, 1, 2], splits), finished, jobs=1) == {}
+    after = times(finished)
+    assert sorted(after) == ["quick-seed0", "quick-seed1", "quick-seed2"]
+    assert after["quick-seed0"] == before["quick-seed0"], "a finished run was made again"
+    corrupt = (finished / "quick-seed1" / "record.json.corrupt").read_text()
+    assert corrupt == '{"seed": 1', f"the damaged record was not kept: {corrupt}"
+    lines = [line for line in capsys.readouterr().out.splitlines() if "corrupt" in line]
+    assert len(lines) == 1 and "quick-seed1" in lines[0], f"it is not said once: {lines}"
+
+
+@pytest.mark.parametrize("content", [b"[]", b'{"seed": 0}', b"\x00\xff"])
+def test_a_file_that_is_not_a_record_is_set_aside(specs, finished, content):
+    folder = finished / "quick-seed0"
+    (folder / "record.json").write_bytes(content)
+    assert sweep(specs, finished, jobs=1) == {}
+    assert read_record(folder / "record.json")["recipe_name"] == "quick"
+    assert (folder / "record.json.corrupt").read_bytes() == content
+
+
+@pytest.mark.parametrize("changes", [{"fold": 1, "val_size": 100}, {"val_size": 90}])
+def test_runs_of_other_images_are_refused(changes, made_once):
+    others = load_splits("digits", train_size=128, **changes)
+    with pytest.raises(ValueError, match="is of another run"):
+        sweep(make_specs([QUICK], [0], others), made_once, jobs=1)
+
+
+def test_each_seed_may_have_its_own_validation_set(tmp_path):
+    def splits_of(seed):
+        return load_splits("digits", val_size=100, train_size=128, fold=seed)
+
+    specs = make_specs([replace(QUICK, epochs=1)], [0, 1], splits_of)
+    assert sweep(specs, tmp_path, jobs=1) == {}
+    folds = [read_record(tmp_path / f"quick-seed{i}" / "record.json")["fold"] for i in (0, 1)]
+    assert folds == [0, 1]
+
+
+def test_an_unfinished_run_is_resumed(specs, made_once, tmp_path):
+    "The time of the first epoch, which is not measured again, shows that it is not trained again."
+    spec = replace(specs[0], execution=EAGER)
+    path = tmp_path / spec.name / "checkpoint.pth"
+    path.parent.mkdir()
+    torch.set_num_threads(1)  # as many as the sweep uses
+    with pytest.raises(Interrupted):
+        options = {"checkpoint": path, "on_epoch_end": interrupt_in(2)}
+        run_recipe(spec, test=True, verbose=False, **options)
+    state = read_checkpoint(path, {})
+    state["student"]["history"][0]["seconds"] = 1234.5
+    write_checkpoint(state, path)
+    assert sweep([spec], tmp_path, jobs=1) == {}
+    history = read_record(path.with_name("record.json"))["history"]
+    assert history[0]["seconds"] == 1234.5, "the first epoch was trained again"
+    different = differing_tensors(read_weights(made_once / spec.name), read_weights(path.parent))
+    assert not different, f"these weights differ after resuming: {different}"
+    assert not path.exists(), "the checkpoint of a finished run remains"
+
+
+# What a run leaves
+
+
+def test_an_unusable_checkpoint_is_set_aside(specs, made_once, tmp_path, capsys):
+    "Damaged, or of another run: the run starts again, and one line names the file."
+    damaged, other = (tmp_path / spec.name / "checkpoint.pth" for spec in specs)
+    for path in (damaged, other):
+        path.parent.mkdir()
+    damaged.write_bytes(b"not a checkpoint")
+    write_checkpoint({"run": {"seed": 7}, "seconds": 0.0}, other)
+    assert sweep(specs, tmp_path, jobs=1) == {}
+    printed = capsys.readouterr().out
+    assert printed.count("set aside as checkpoint.pth.unusable") == 2, printed
+    assert damaged.with_name("checkpoint.pth.unusable").read_bytes() == b"not a checkpoint"
+    for spec in specs:
+        first, second = (read_weights(folder / spec.name) for folder in (made_once, tmp_path))
+        assert not differing_tensors(first, second), spec.name
+
+
+def test_each_run_leaves_its_weights(finished):
+    for seed in (0, 1):
+        load_weights(MNISTModel(), finished / f"quick-seed{seed}" / "mnist_model.pth")
+
+
+def test_the_weights_after_each_epoch_are_kept_on_request(finished):
+    weights = read_weights(finished / "quick-seed0")
+    epochs = torch.load(finished / "quick-seed0" / "epochs.pth", weights_only=True)
+    assert len(epochs) == QUICK.epochs, f"weights of {len(epochs)} epochs"
+    in_half = {name: t.to(epochs[-1][name].dtype) for name, t in weights.items()}
+    different = differing_tensors(in_half, epochs[-1])
+    assert not different, f"the last ones differ from the weights of the run in {different}"
+    assert not torch.equal(epochs[0]["fc.weight"], epochs[1]["fc.weight"]), "they never change"
+
+
+def test_keeping_them_changes_nothing(specs, finished, tmp_path):
+    plain = tmp_path / "plain"
+    assert sweep(specs[:1], plain, jobs=1) == {}
+    weights = read_weights(finished / "quick-seed0")
+    different = differing_tensors(weights, read_weights(plain / "quick-seed0"))
+    assert not different, f"these weights differ: {different}"
+    assert not (plain / "quick-seed0" / "epochs.pth").exists(), "kept without a request"
+
+
+# Failing
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=thorough)])
+def test_a_failing_run_does_not_stop_the_others(jobs, splits, tmp_path):
+    needs_validation = replace(QUICK, name="plateau", schedule="plateau")
+    recipes = [needs_validation, QUICK]
+    specs = make_specs(recipes, [0], replace(splits, valid=None))
+    faults = sweep(specs, tmp_path, jobs=jobs)
+    assert list(faults) == ["plateau-seed0"], f"these fail: {faults}"
+    assert "needs a validation set" in faults["plateau-seed0"], faults
+    assert list(times(tmp_path)) == ["quick-seed0"]
+
+
+def processes_of(session: int) -> list[int]:
+    "The processes of a session, from /proc."
+    names = [name for name in os.listdir("/proc") if name.isdigit()]
+    return [int(name) for name in names if session_of(name) == session]
+
+
+def session_of(name: str) -> int:
     try:
-        return int(Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[3])
+        fields = Path("/proc", name, "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return 0  # has ended meanwhile
+        return 0  # it has ended meanwhile
+    return int(fields[3]) if fields[0] != "Z" else 0
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", '{"seed": 0}', "\x00\xff"])
-def test_what_is_not_a_record_is_set_aside(splits, tmp_path, text):
-    folder = tmp_path / "quick-seed0"
-    folder.mkdir()
-    (folder / "record.json").write_bytes(text.encode("latin-1"))
-    assert experiments.sweep([QUICK], [0], splits, tmp_path, jobs=1) == {}
-    assert (
-        read_record(folder / "record.json")["recipe_name"] == "quick"
-        and (folder / "record.json.corrupt").exists()
-    )
+@pytest.fixture
+def long_sweep(tmp_path):
+    "A sweep with two workers that would take hours, once its workers are at work."
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("this system has no /proc")
+    args = ("--recipe", "original", "--seeds", "0-3", "--jobs", 2, "--epochs", 100_000)
+    small = ["--dataset", "digits", "--train-size", 128, "--compile", "off"]
+    process = start("sweep", *small, *args, "--output-dir", tmp_path, start_new_session=True)
+    try:
+        wait_until(lambda: len(busy_workers(process.pid)) >= 2, "two workers train")
+        yield process
+    finally:
+        for pid in processes_of(process.pid):
+            os.kill(pid, signal.SIGKILL)
 
 
-def test_a_failing_run_does_not_take_the_others_with_it(splits, tmp_path):
-    needs_held_out = replace(QUICK, name="plateau", schedule="plateau")
-    faults = experiments.sweep(
-        [needs_held_out, QUICK], [0, 1], replace(splits, valid=None), tmp_path, jobs=2
-    )
-    assert faults.keys() == {"plateau-seed0", "plateau-seed1"} and all(
-        "hold some out" in fault for fault in faults.values()
-    )
-    assert times(tmp_path).keys() == {"quick-seed0", "quick-seed1"}
+def busy_workers(session: int) -> list[int]:
+    "The workers that have used more processor time than their start takes."
+    found = []
+    for pid in processes_of(session):
+        try:
+            fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        if pid != session and seconds > 8:
+            found.append(pid)
+    return found
 
 
-def test_a_cluster_gives_the_same_runs(splits, tmp_path):
-    assert experiments.sweep([QUICK], [0, 1], splits, tmp_path / "here", jobs=1) == {}
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        assert (
-            experiments.sweep(
-                [QUICK], [0, 1], splits, tmp_path / "there", scheduler=cluster.scheduler_address
-            )
-            == {}
-        )
-    for seed in range(2):
-        here, there = (
-            read_record(tmp_path / where / f"quick-seed{seed}" / "record.json")
-            for where in ("here", "there")
-        )
-        assert here["history"][0]["train_loss"] == pytest.approx(
-            there["history"][0]["train_loss"], rel=1e-4
-        )
+@thorough
+def test_a_sweep_that_is_terminated_ends_its_workers(long_sweep, tmp_path):
+    long_sweep.terminate()
+    _, error = long_sweep.communicate(timeout=PATIENCE)
+    assert long_sweep.returncode == 128 + signal.SIGTERM, f"status {long_sweep.returncode}"
+    assert error == "Interrupted.\n", f"it says {error!r}"
+    wait_until(lambda: not processes_of(long_sweep.pid), "all workers have ended")
+    check_unfinished(tmp_path)
 
 
-def call(capsys, *args):
-    status = main([*map(str, args)])
-    said = capsys.readouterr()
-    return status, said.out, said.err
+def check_unfinished(folder: Path):
+    "Runs that were ended have left their checkpoints, and nothing that a finished run leaves."
+    names = {path.name for path in folder.glob("*/[!.]*")}  # a write may have been cut off, too
+    assert names == {"checkpoint.pth"}, f"unfinished runs have left {sorted(names)}"
 
 
-def test_the_command(tmp_path, capsys):
-    args = (
-        "sweep",
-        "--recipe",
-        "original",
-        "--dataset",
-        "digits",
-        "--limit",
-        128,
-        "--epochs",
-        1,
-        "--seeds",
-        "0,2-3",
-        "--out",
-        tmp_path,
-        "--jobs",
-        1,
-        "--no-test",
-    )
-    status, out, error = call(capsys, *args)
+@thorough
+def test_a_sweep_whose_worker_is_killed_ends(long_sweep, tmp_path):
+    os.kill(busy_workers(long_sweep.pid)[0], signal.SIGKILL)
+    _, error = long_sweep.communicate(timeout=PATIENCE)
+    assert long_sweep.returncode == 1, f"status {long_sweep.returncode}"
+    check_error(error, "worker")
+    wait_until(lambda: not processes_of(long_sweep.pid), "all workers have ended")
+    check_unfinished(tmp_path)
+
+
+# A cluster
+
+
+@thorough
+def test_a_cluster_makes_the_same_runs(specs, finished, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
+    there = tmp_path / "there"
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+        assert sweep(specs, there, dask_address=cluster.scheduler_address) == {}
+    for spec in specs:
+        own = read_record(finished / spec.name / "record.json")["history"][0]["train_loss"]
+        other = read_record(there / spec.name / "record.json")["history"][0]["train_loss"]
+        assert other == pytest.approx(own, rel=1e-4), f"{spec.name} has another loss"
+
+
+def test_a_cluster_needs_dask(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    args = ("--output-dir", tmp_path, "--dask-address", "tcp://127.0.0.1:9")
+    status, _, error = call(capsys, "sweep", *COMMAND, *args)
+    assert status == 1, f"exit status {status}"
+    check_error(error, "s6erav3[cluster]")
+
+
+@thorough
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x"])
+def test_a_cluster_that_does_not_answer_is_named(address, tmp_path, capsys):
+    pytest.importorskip("distributed", reason="needs the extra `cluster`")
+    args = ("--output-dir", tmp_path, "--dask-address", address)
+    status, _, error = call(capsys, "sweep", *COMMAND, *args)
+    assert status == 1, f"exit status {status}"
+    check_error(error, f"no Dask scheduler answers at {address}")
+
+
+# The command
+
+COMMAND = ("--dataset", "digits", "--train-size", 128, "--epochs", 1, "--jobs", 1)
+
+
+def test_the_command_makes_runs_without_a_test(tmp_path, capsys):
+    args = ("--recipe", "original", "--output-dir", tmp_path, "--seeds", "0,2-3")
+    status, printed, error = call(capsys, "sweep", *COMMAND, *args, "--no-test")
     assert status == 0, error
-    assert (
-        times(tmp_path).keys() == {"original-seed0", "original-seed2", "original-seed3"}
-        and "original" in out.splitlines()[-1]
-    )
-    assert (
-        json.loads((tmp_path / "original-seed0" / "record.json").read_text())["test_errors"] is None
-    )
-    status, _, error = call(capsys, *args[:-1])
-    assert status == 1 and error.count("\n") == 1 and "another recipe" in error
+    assert sorted(times(tmp_path)) == ["original-seed0", "original-seed2", "original-seed3"]
+    assert "original" in printed.splitlines()[-1], f"no table: {printed}"
+    record = json.loads((tmp_path / "original-seed0" / "record.json").read_text())
+    assert record["test_errors"] is None, "the test set was used"
+    status, _, error = call(capsys, "sweep", *COMMAND, *args)
+    assert status == 1, f"exit status {status}"
+    check_error(error, "without a test")
+
+
+def test_the_command_gives_each_seed_a_fold(tmp_path, capsys):
+    args = ("--recipe", "fast", "--output-dir", tmp_path, "--no-test")
+    folds = ("--val-size", 250, "--fold-per-seed", "--seeds")
+    status, _, error = call(capsys, "sweep", *COMMAND, *args, *folds, "0-1")
+    assert status == 0, error
+    records = [read_record(tmp_path / f"fast-seed{seed}" / "record.json") for seed in (0, 1)]
+    assert [record["fold"] for record in records] == [0, 1]
+    status, _, error = call(capsys, "sweep", *COMMAND, *args, *folds, "99")
+    assert status == 1, f"exit status {status}"
+    check_error(error, "there is no fold 99")
 
 
 @pytest.mark.parametrize(
-    "args, says",
+    "args, message",
     [
-        (["--scheduler", "tcp://127.0.0.1:9"], "no Dask scheduler answers at tcp://127.0.0.1:9"),
-        (["--scheduler", "nonsense://x"], "no Dask scheduler answers at nonsense://x"),
         (["--seeds", "3-1"], "--seeds"),
         (["--seeds", ""], "--seeds"),
         (["--seeds", "a"], "--seeds"),
         (["--recipe", "secret"], "there is no recipe 'secret'"),
-        (["--recipe", "ladder-floor"], "there is no recipe 'ladder-floor'"),
-        (["--recipe", "ladder", "--holdout", "0"], "ladder-plateau watches held-out digits"),
         (["--jobs", "0"], "--jobs"),
-        (["--recipe", "original", "--holdout", "0"], "watches held-out digits"),
+        (["--recipe", "original", "--val-size", "0"], "needs a validation set"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(tmp_path, capsys, args, says):
-    status, _, error = call(
-        capsys,
-        "sweep",
-        "--recipe",
-        "fast",
-        "--dataset",
-        "digits",
-        "--limit",
-        128,
-        "--epochs",
-        1,
-        "--out",
-        tmp_path,
-        *args,
-    )
-    assert (
-        status in (1, 2)
-        and says in error
-        and error.startswith("Error: ")
-        and error.count("\n") == 1
-    )
-
-
-def test_without_dask_a_cluster_cannot_be_used(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    status, _, error = call(
-        capsys,
-        "sweep",
-        "--dataset",
-        "digits",
-        "--limit",
-        128,
-        "--out",
-        tmp_path,
-        "--scheduler",
-        "tcp://127.0.0.1:9",
-    )
-    assert status == 1 and "s6erav3[cluster]" in error and error.count("\n") == 1
-
-
-def test_bench_writes_its_table(tmp_path, capsys):
-    status, out, error = call(
-        capsys,
-        "bench",
-        "--dataset",
-        "digits",
-        "--batches",
-        2,
-        "--rounds",
-        2,
-        "--json",
-        tmp_path / "new" / "bench.json",
-    )
-    assert status == 0, error
-    rows = json.loads((tmp_path / "new" / "bench.json").read_text())
-    assert len(rows) == 4 and all(
-        set(row) == {"name", "seconds_per_epoch", "spread", "ratio_to_published"} for row in rows
-    )
-    assert "published loop" in out and "Evaluating 250 digits" in out
-    (tmp_path / "file").write_text("")
-    for place in (tmp_path / "file" / "bench.json", tmp_path):
-        status, _, error = call(capsys, "bench", "--dataset", "digits", "--json", place)
-        assert (
-            status == 1
-            and error.startswith("Error: cannot write into ")
-            and "--json" in error
-            and error.count("\n") == 1
-        )
-    assert call(capsys, "bench", "--batches", 0)[0] == 2
-
-
-def test_each_seed_may_have_its_own_digits(tmp_path):
-    def digits_of(seed):
-        return load_splits("digits", holdout=100, limit=128, fold=seed)
-
-    assert experiments.sweep([QUICK], [0, 1], digits_of, tmp_path, jobs=1) == {}
-    assert [
-        read_record(tmp_path / f"quick-seed{seed}" / "record.json")["fold"] for seed in (0, 1)
-    ] == [0, 1]
-    before = times(tmp_path)
-    assert (
-        experiments.sweep([QUICK], [0, 1], digits_of, tmp_path, jobs=1) == {}
-        and times(tmp_path) == before
-    )
-    with pytest.raises(ValueError, match="other digits"):
-        experiments.sweep([QUICK], [0], lambda seed: digits_of(1), tmp_path)
-    with pytest.raises(ValueError, match="other digits"):
-        experiments.sweep([QUICK], [0], load_splits("digits", holdout=90, limit=128), tmp_path)
-
-
-def test_each_seed_holds_out_other_digits_by_command(tmp_path, capsys):
-    args = (
-        "sweep",
-        "--recipe",
-        "ladder-cycle",
-        "--dataset",
-        "digits",
-        "--epochs",
-        1,
-        "--holdout",
-        250,
-        "--out",
-        tmp_path,
-        "--jobs",
-        1,
-        "--no-test",
-        "--folds",
-        "--seeds",
-    )
-    status, _, error = call(capsys, *args, "0-1")
-    assert status == 0, error
-    records = [
-        read_record(tmp_path / f"ladder-cycle-seed{seed}" / "record.json") for seed in (0, 1)
-    ]
-    assert [record["fold"] for record in records] == [0, 1] and records[0]["recipe"][
-        "schedule"
-    ] == "one_cycle"
-    status, _, error = call(capsys, *args, "99")
-    assert status == 1 and "there is no fold 99" in error and error.count("\n") == 1
-
-
-def test_snapshots_are_the_weights_after_each_epoch_and_change_nothing(splits, tmp_path):
-    two = replace(QUICK, epochs=2)
-    assert experiments.sweep([two], [0], splits, tmp_path / "with", jobs=1, snapshots=True) == {}
-    assert experiments.sweep([two], [0], splits, tmp_path / "without", jobs=1) == {}
-    weights = [
-        load_weights(MNISTModel(), tmp_path / name / "quick-seed0" / "mnist_model.pth").state_dict()
-        for name in ("with", "without")
-    ]
-    assert all(torch.equal(a, b) for a, b in zip(*(w.values() for w in weights)))
-    first, last = torch.load(tmp_path / "with" / "quick-seed0" / "epochs.pth", weights_only=True)
-    assert all(
-        torch.equal(last[name], t.to(last[name].dtype)) for name, t in weights[0].items()
-    ) and not torch.equal(first["fc.weight"], last["fc.weight"])
-    assert not (tmp_path / "without" / "quick-seed0" / "epochs.pth").exists()
-
-
-def test_records_are_collected(splits, tmp_path, capsys):
-    assert experiments.sweep([QUICK], [0, 1], splits, tmp_path / "runs", jobs=1) == {}
-    assert collect.main([str(tmp_path / "runs"), str(tmp_path / "results")]) == 0
-    assert {path.name for path in (tmp_path / "results").iterdir()} == {
-        "quick-seed0.json",
-        "quick-seed1.json",
-    }
-    capsys.readouterr()
-    for args, status in (([], 2), ([str(tmp_path / "nowhere"), str(tmp_path / "results")], 1)):
-        assert collect.main(args) == status
-        error = capsys.readouterr().err
-        assert error.startswith("Error: ") and error.count("\n") == 1
+def test_a_wrong_call_is_refused_in_one_line(args, message, tmp_path, capsys):
+    status, _, error = call(capsys, "sweep", *COMMAND, "--output-dir", tmp_path, *args)
+    assert status == 2, f"exit status {status}"
+    check_error(error, message)
+    assert not os.listdir(tmp_path), f"it wrote {os.listdir(tmp_path)}"

@@ -18,20 +18,25 @@ PAIRS = {"2.15": "0.29"}  # torch: torchvision
 
 def faults(installed: dict) -> list[str]:
     "What is wrong with these versions, a sentence each."
-    found = [
-        f"{name} {installed[name]} is installed, and {name}{bad} is known not to work: {why}; run `pip install -c constraints.txt -e '.[dev]'`"
-        for name, (bad, why) in KNOWN_NOT_TO_WORK.items()
-        if installed.get(name) and SpecifierSet(bad).contains(installed[name], prereleases=True)
-    ]
+    found = []
+    for name, (bad, why) in KNOWN_NOT_TO_WORK.items():
+        version = installed.get(name)
+        if version and SpecifierSet(bad).contains(version, prereleases=True):
+            found.append(
+                f"{name} {version} is installed, and {name}{bad} is known not to work: {why}; "
+                "run `pip install -c constraints.txt -e '.[dev]'`"
+            )
     torch, vision = (installed.get(name, "") for name in ("torch", "torchvision"))
     wanted = PAIRS.get(".".join(torch.split(".")[:2]))
     if wanted and not vision.startswith(f"{wanted}."):
         found.append(
-            f"torchvision {vision} is not built for torch {torch}, which goes with {wanted}: the two are a pair, install them together"
+            f"torchvision {vision} is not built for torch {torch}, which goes with {wanted}: "
+            "the two are a pair, install them together"
         )
     if ("+cpu" in torch) != ("+cpu" in vision) and "+" in torch and "+" in vision:
         found.append(
-            f"torch {torch} and torchvision {vision} are built for different processors: install them together"
+            f"torch {torch} and torchvision {vision} are built for different processors: "
+            "install them together"
         )
     return found
 

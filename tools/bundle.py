@@ -1,6 +1,7 @@
-"""All that a machine without a network needs, gathered in `bundle/`: `python tools/bundle.py [OPTIONS OF PIP]`.
+"""Gather in `bundle/` what a machine without a network needs: `python tools/bundle.py [OPTION …]`.
 
-The wheels of what `.[dev,docs]` requires, with what builds it, and MNIST, verified. What is there is not fetched again.
+The options are pip's. The bundle holds the wheels of what `.[dev,docs]` requires, with what
+builds it, and MNIST, verified. What is there is not fetched again.
 """
 
 import os
@@ -9,8 +10,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from s6erav3.data import MNIST_FILES, RAW, download_mnist, find_data_dir, read_verified
-from s6erav3.files import written_whole
+from s6erav3.data.mnist import MNIST_FILES, RAW, download_mnist, find_data_dir, read_checked
+from s6erav3.files import atomic_write
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLE = ROOT / "bundle"
@@ -21,11 +22,13 @@ What the project needs, for a machine without a network.
   wheels/  {n} packages for pip, for Python {python} on {platform}
   data/    MNIST, verified
 
-Copy the whole clone, this folder in it, to a machine of that kind that has Python {python} and make. There, in the clone,
+Copy the whole clone, this folder in it, to a machine of that kind that has Python {python} and
+make. There, in the clone,
 
   make train
 
-installs from wheels/ and trains on data/ by itself, as do the other targets but test-browser. In full:
+installs from wheels/ and trains on data/ by itself; so do the other targets, but not test-browser.
+In full:
 
   make train PIP_ARGS='--no-index --find-links bundle/wheels' ARGS='--data-dir bundle/data'
 """
@@ -71,8 +74,8 @@ def gather_wheels(wheels: Path, pip_args: list[str]):
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    "MNIST's files in `folder`, verified; `FileNotFoundError` or `ValueError` if they are not all there and right."
-    return {name: read_verified(folder / RAW / name) for name in MNIST_FILES}
+    "MNIST's files in `folder`, verified; `FileNotFoundError` or `ValueError` if they are not."
+    return {name: read_checked(folder / RAW / name) for name in MNIST_FILES}
 
 
 def gather_mnist(data_dir: Path):
@@ -91,7 +94,7 @@ def gather_mnist(data_dir: Path):
         return download_mnist(data_dir)
     (data_dir / RAW).mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        with written_whole(data_dir / RAW / name) as part:
+        with atomic_write(data_dir / RAW / name) as part:
             part.write_bytes(content)
 
 
@@ -101,7 +104,7 @@ def main(pip_args: list[str]) -> int:
         gather_mnist(BUNDLE / "data")
         gather_wheels(BUNDLE / "wheels", pip_args)
         n, python = len(list((BUNDLE / "wheels").glob("*.whl"))), "{}.{}".format(*sys.version_info)
-        with written_whole(BUNDLE / "README.txt") as part:
+        with atomic_write(BUNDLE / "README.txt") as part:
             part.write_text(
                 README.format(n=n, python=python, platform=sysconfig.get_platform()),
                 encoding="utf-8",
@@ -110,9 +113,8 @@ def main(pip_args: list[str]) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     size = sum(path.stat().st_size for path in BUNDLE.rglob("*") if path.is_file())
-    print(
-        f"bundle/ is complete: {n} wheels for Python {python} and MNIST, {size / 1e9:.1f} GB. Copy the clone with it to a machine without a network and run there:\n\n  make train\n"
-    )
+    print(f"bundle/ is complete: {n} wheels for Python {python} and MNIST, {size / 1e9:.1f} GB.")
+    print("Copy the clone with it to a machine without a network and run there:\n\n  make train\n")
     return 0
 
 

@@ -1,7 +1,7 @@
-"""Build the site from the notebooks as they are saved, and from the package: `python tools/docs.py [--out _site] [--links]`.
+"""Build the site from notebooks and package: `python tools/docs.py [--out _site] [--links]`.
 
-Nothing is executed. A warning, a link that leads nowhere or anything loaded from elsewhere is an error. `--links` also asks
-every address outside the site whether it answers.
+Nothing is executed. A warning, a link that leads nowhere or anything loaded from elsewhere is an
+error. `--links` also asks every address outside the site whether it answers.
 """
 
 import argparse
@@ -17,12 +17,13 @@ from types import SimpleNamespace
 
 import nbformat
 
-ROOT = Path(__file__).resolve().parent.parent
+import pages
+
+ROOT = pages.ROOT
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS))
 import links  # noqa: E402
 import reference  # noqa: E402
-from readme import alt_text  # noqa: E402
 
 GITHUB = "https://github.com/piygr/s6erav3"
 NEEDED = {"sphinx": "sphinx", "myst_nb": "myst-nb", "sphinx_book_theme": "sphinx-book-theme"}
@@ -31,11 +32,12 @@ TEXTS = {
     "CONTRIBUTING.md": "Contributing",
     "CHANGELOG.md": "Changelog",
 }
-CURIOUS = "(for the curious)"
+CAPTIONS = {"": "Course", "advanced": "Advanced", "internals": "Internals"}  # of nbs/'s folders
 BADGE = re.compile(r"\[!\[[^\]]*\]\(https://colab[^)]*\)\]\(https://colab[^)]*\)\n*")
 LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 CODE = re.compile(r"(^```.*?^```|`+[^`\n]+`+)", re.M | re.S)
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.M)
+MAP_ROW = re.compile(r"^\| \[([^\]]+)\]\(([\w/]+)\.ipynb\) \|", re.M)
 
 
 class Notebook:
@@ -43,29 +45,25 @@ class Notebook:
 
     def __init__(self, path: Path, root: Path):
         self.path, self.root = path, root
-        self.place = path.relative_to(root).as_posix()
+        self.place = pages.place(path, root)
         self.page = self.place.removeprefix("nbs/").removesuffix(".ipynb")
         self.cells = nbformat.read(path, as_version=4).cells
         self.texts = [
             BADGE.sub("", cell.source) for cell in self.cells if cell.cell_type == "markdown"
         ]
         self.title = plain(HEADING.search(self.texts[0])[1])
-        targets = [
-            found[1]
-            for cell in self.cells
-            if (found := re.search(r"^#\| default_exp (\S+)", cell.source, re.M))
-        ]
-        self.module = "s6erav3." + targets[0] if targets and targets[0] != "__init__" else "s6erav3"
+        said = [pages.directives(cell.source).get("default_exp") for cell in self.cells]
+        module = next(filter(None, said), "__init__")
+        self.module = "s6erav3" if module == "__init__" else f"s6erav3.{module}"
 
     def anchor(self, wanted: str) -> str:
-        "The place in the page that is meant by the anchor of a link, as GitHub, JupyterLab or Sphinx may write it."
+        "The place in the page that a link means, as GitHub, JupyterLab or Sphinx may write it."
         from docutils.nodes import make_id
 
-        titles = [
-            plain(title)
-            for text in self.texts
-            for title in HEADING.findall(CODE.sub("", text) if "```" in text else text)
-        ]
+        titles = []
+        for text in self.texts:
+            shown = CODE.sub("", text) if "```" in text else text
+            titles += [plain(title) for title in HEADING.findall(shown)]
         places = {slug(title): make_id(title) for title in titles}
         return places.get(slug(wanted.replace("-", " ")), wanted)
 
@@ -80,122 +78,93 @@ def slug(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).lower()
 
 
-def directives(source: str) -> list[str]:
-    "The directives of a cell."
-    return [
-        line.removeprefix("#|").strip() for line in source.splitlines() if line.startswith("#|")
-    ]
-
-
 def outside_code(change, text: str) -> str:
     "`text` with all of it changed that is not code."
-    return "".join(part if i % 2 else change(part) for i, part in enumerate(CODE.split(text)))
+    parts = CODE.split(text)
+    parts[::2] = [change(part) for part in parts[::2]]
+    return "".join(parts)
 
 
-def resolve(notebook: Notebook, pages: dict[str, Notebook], link: str) -> str:
-    "A link of a notebook as it is in the site: to a page of it, or to GitHub for what the site does not hold."
-    if links.is_outside(link):
-        return link
+def resolve(notebook, found: dict[str, Notebook], link: str) -> str:
+    "A link as it is in the site: to a page of it, or to GitHub for what the site does not hold."
     path, _, anchor = link.partition("#")
-    target = (
-        normpath(f"{Path(notebook.place).parent.as_posix()}/{path}") if path else notebook.place
-    )
-    if target in pages:
-        page = (
-            relpath(f"{pages[target].page}.html", Path(notebook.page).parent.as_posix())
-            if path
-            else ""
-        )
-        return page + (f"#{pages[target].anchor(anchor)}" if anchor else "")
-    if target.startswith("..") or not (notebook.root / target).exists():
-        return link  # the check of links will name it
-    return f"{GITHUB}/{'tree' if (notebook.root / target).is_dir() else 'blob'}/main/{target}" + (
-        f"#{anchor}" if anchor else ""
-    )
+    here = Path(notebook.place).parent.as_posix()
+    target = normpath(f"{here}/{path}") if path else notebook.place
+    if links.is_outside(link) or target.startswith("..") or not (notebook.root / target).exists():
+        return link  # where it leads nowhere, the check of links will name it
+    if target not in found:
+        kind = "tree" if (notebook.root / target).is_dir() else "blob"
+        return f"{GITHUB}/{kind}/main/{link_with(target, anchor)}"
+    page = relpath(f"{found[target].page}.html", Path(notebook.page).parent.as_posix())
+    return link_with(page if path else "", anchor and found[target].anchor(anchor))
 
 
-def rewritten(text: str, page, pages: dict) -> str:
+def link_with(path: str, anchor: str) -> str:
+    "A link to a place in a page."
+    return f"{path}#{anchor}" if anchor else path
+
+
+def rewritten(text: str, page, found: dict) -> str:
     "The text of a page with its links as they are in the site, and without badges."
-    return outside_code(
-        lambda part: LINK.sub(lambda found: resolve(page, pages, found[1]), part),
-        BADGE.sub("", text),
-    )
 
+    def point(part):
+        "Rewrite the links of a part."
+        return LINK.sub(lambda link: resolve(page, found, link[1]), part)
 
-def described(cells, i: int) -> str:
-    "A figure in words: as its cell's directive says, or else its section, and the first whole sentence of the text under it, or above it."
-    if said := alt_text(cells[i].source):
-        return said
-    above = [cell.source for cell in cells[i::-1] if cell.cell_type == "markdown"]
-    section = next(
-        plain(titles[-1]) for text in above if (titles := HEADING.findall(CODE.sub("", text)))
-    )
-    for text in [*(cell.source for cell in cells[i + 1 :] if cell.cell_type == "markdown")][
-        :1
-    ] + above:
-        lines = [
-            plain(line)
-            for line in text.splitlines()
-            if line.strip() and not re.match(r"[#>|`\[!<-]|\d\.", line)
-        ]
-        whole = [
-            sentence
-            for line in lines
-            for sentence in re.split(r"(?<=[.?]) ", line)
-            if sentence.endswith(".")
-        ]
-        if whole:
-            return f"{section}{'' if section.endswith('?') else ':'} {whole[0]}".replace('"', "'")
-    return section
+    return outside_code(point, BADGE.sub("", text))
 
 
 def exported(cell) -> list[str]:
     "The names that a cell gives to the package."
-    if not any(line.split()[0] == "export" for line in directives(cell.source) if line):
+    if cell.cell_type != "code" or "export" not in pages.directives(cell.source):
         return []
     return [name for name, _ in reference.definitions(ast.parse(cell.source).body)]
 
 
-def prepare_code(cell, cells, i: int, rewrite):
-    "A cell of code as it is shown; None where it is not."
-    said = directives(cell.source)
-    if "hide" in said:
-        return None
-    cell.source = re.sub(r"^#\|.*\n?", "", cell.source, flags=re.M).strip("\n")
-    if not cell.source:
-        return None
-    cell.metadata = {"mystnb": {"image": {"alt": described(cells, i)}}}
-    if "echo: false" in said:
-        cell.metadata["tags"] = ["remove-input"]
+def prepare_outputs(cell, rewrite) -> None:
+    "Leave the styles of tables to the site's, and point links to where they lead in the site."
     for output in cell.outputs:
         data = output.get("data", {})
         if "text/html" in data:
-            data["text/html"] = re.sub(
-                r"<style scoped>.*?</style>\s*", "", data["text/html"], flags=re.S
-            )
+            style = re.compile(r"<style scoped>.*?</style>\s*", re.S)
+            data["text/html"] = style.sub("", data["text/html"])
         if "text/markdown" in data:
             data["text/markdown"] = rewrite(data["text/markdown"])
+
+
+def prepare_code(cell, rewrite):
+    "A cell of code as it is shown, collapsed where JupyterLab collapses it; None where it is not."
+    said = pages.directives(cell.source)
+    collapsed = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+    words = pages.alt_text(cell.source)
+    cell.source = pages.without_directives(cell.source)
+    if "hide" in said or not cell.source:
+        return None
+    cell.metadata = {"mystnb": {"image": {"alt": words}}} if words else {}
+    if said.get("echo:") == "false":
+        cell.metadata["tags"] = ["remove-input"]
+    elif collapsed:
+        cell.metadata["tags"] = ["hide-input"]
+    prepare_outputs(cell, rewrite)
     return cell
 
 
-def prepare(notebook: Notebook, pages: dict, more="") -> dict:
-    "A notebook as its page is made of, with places to link to where it exports something, and `more` at its end."
+def prepare(notebook: Notebook, found: dict, more: str = ""):
+    "What the page of a notebook is made of, with `more` at its end, and a place for each export."
 
     def rewrite(text):
-        return rewritten(text, notebook, pages)
+        "A text with its links as they are in the site."
+        return rewritten(text, notebook, found)
 
     shown = []
-    for i, cell in enumerate(notebook.cells):
-        names = exported(cell) if cell.cell_type == "code" else []
-        places = "".join(f'<span id="{notebook.module}.{name}"></span>' for name in names)
+    for cell in notebook.cells:
+        places = [f'<span id="{notebook.module}.{name}"></span>' for name in exported(cell)]
         if cell.cell_type == "markdown":
             cell.source = rewrite(cell.source)
-        else:
-            cell = prepare_code(cell, notebook.cells, i, rewrite)
-        if cell is None:
+        elif prepare_code(cell, rewrite) is None:
             continue
         if places:
-            shown.append(nbformat.v4.new_markdown_cell(places))
+            shown.append(nbformat.v4.new_markdown_cell("".join(places)))
         shown.append(cell)
     if more:
         shown.append(nbformat.v4.new_markdown_cell(more))
@@ -206,150 +175,118 @@ def prepare(notebook: Notebook, pages: dict, more="") -> dict:
     return nbformat.v4.new_notebook(cells=shown, metadata=metadata)
 
 
-def toctree(entries, caption="") -> str:
-    "A table of contents for the sidebar, of titles and pages."
-    lines = [
-        "```{toctree}",
-        ":hidden:",
-        *([f":caption: {caption}"] if caption else []),
-        "",
-        *(f"{title} <{page}>" for title, page in entries),
-        "```",
-    ]
-    return "\n".join(lines)
+def toctree(caption: str, entries: list[tuple[str, str]]) -> str:
+    "A table of contents for the sidebar, of titles and pages; nothing if there are none."
+    if not entries:
+        return ""
+    lines = [f"{title} <{page}>" for title, page in entries]
+    return "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *lines, "```"])
 
 
-def shelves(pages: dict[str, Notebook]) -> tuple[list, dict[str, list]]:
-    "The notebooks as the README's table lists them, title and page; those for the curious under the one that they go with."
-    rows = re.findall(
-        r"^\| \[([^\]]+)\]\((\w+)\.ipynb\) \|(.*)$", "\n".join(pages["nbs/index.ipynb"].texts), re.M
-    )
-    listed = {page: (title, CURIOUS in rest) for title, page, rest in rows}
+def shelves(found: dict[str, Notebook]) -> dict[str, list[tuple[str, str]]]:
+    "Title and page of the lessons, by caption, in the order of the README's map."
+    listed = MAP_ROW.findall("\n".join(found["nbs/index.ipynb"].texts))
+    known = {page for _, page in listed} | {"index", "glossary"}
     others = [
-        notebook
-        for notebook in pages.values()
-        if "/" not in notebook.page and notebook.page not in (*listed, "index", "glossary")
+        (notebook.title, notebook.page)
+        for notebook in found.values()
+        if notebook.place.startswith("nbs/") and notebook.page not in known
     ]
-    main, under = [], {}
-    for page, (title, curious) in listed.items():
-        if curious and main:
-            under.setdefault(main[-1][1], []).append((title.split(" ", 1)[1], page))
-        else:
-            main.append((title, page))
-    for notebook in others:
-        parent = next(
-            (page for _, page in main if page.split("_")[0] == notebook.page.split("_")[0]), None
-        )
-        if parent:
-            under.setdefault(parent, []).append((notebook.title, notebook.page))
-        else:
-            main.append((notebook.title, notebook.page))
-    return main, under
+    on_shelf: dict[str, list[tuple[str, str]]] = {caption: [] for caption in CAPTIONS.values()}
+    for title, page in [*listed, *others]:
+        folder, _, _ = page.rpartition("/")
+        on_shelf[CAPTIONS[folder]].append((title, page))
+    return on_shelf
 
 
-def contents(pages: dict[str, Notebook], main: list, under: dict) -> str:
-    "The tables of contents of the first page; exercises in the order of the notebooks."
-    order = [
-        f"exercises/{page}"
-        for _, parent in main
-        for page in (parent, *(page for _, page in under.get(parent, ())))
-    ]
-    found = [notebook for notebook in pages.values() if notebook.page.startswith("exercises/")]
-    exercises = [
+def exercise_entries(found: dict, lessons: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    "Title and page of the exercises, in the order of the lessons."
+    ranks = {Path(page).name: rank for rank, (_, page) in enumerate(lessons)}
+    entries = [
         (notebook.title.removeprefix("Exercises: "), notebook.page)
-        for notebook in sorted(found, key=lambda notebook: order.index(notebook.page))
+        for notebook in found.values()
+        if notebook.place.startswith("exercises/")
     ]
-    more = [("Glossary", "glossary")] if "nbs/glossary.ipynb" in pages else []
-    texts = [(title, Path(name).stem.lower()) for name, title in TEXTS.items()]
-    return "\n\n".join(
-        [
-            toctree(main, "Notebooks"),
-            *([toctree(exercises, "Exercises")] if exercises else []),
-            toctree([*more, ("Reference", "api/index")], "To look up"),
-            toctree(texts, "About"),
-        ]
-    )
+    return sorted(entries, key=lambda entry: ranks.get(Path(entry[1]).name, len(ranks)))
+
+
+def contents(found: dict[str, Notebook]) -> str:
+    "The tables of contents of the first page."
+    on_shelf = shelves(found)
+    lessons = sum(on_shelf.values(), [])
+    look_up = [("Reference", "api/index")]
+    if "nbs/glossary.ipynb" in found:
+        look_up.insert(0, ("Glossary", "glossary"))
+    captions = {
+        **on_shelf,
+        "Exercises": exercise_entries(found, lessons),
+        "To look up": look_up,
+        "About": [(title, Path(name).stem.lower()) for name, title in TEXTS.items()],
+    }
+    return "\n\n".join(toctree(caption, entries) for caption, entries in captions.items())
 
 
 def gather(root: Path) -> dict[str, Notebook]:
     "The notebooks that are in the site, by their path in the repository; solutions are not."
-    paths = [*sorted((root / "nbs").glob("*.ipynb")), *sorted((root / "exercises").glob("*.ipynb"))]
-    return {notebook.place: notebook for notebook in (Notebook(path, root) for path in paths)}
+    paths = [*pages.notebooks(root), *pages.exercises(root)]
+    found = [Notebook(path, root) for path in paths]
+    return {notebook.place: notebook for notebook in found}
 
 
-def write_sources(root: Path, folder: Path):
-    "Write what Sphinx reads: a notebook for each page, and the pages of the reference."
-    pages = gather(root)
-    main, under = shelves(pages)
-    made = {
-        f"{notebook.module}.{name}": (
-            notebook.title,
-            f"{notebook.page}.html#{notebook.module}.{name}",
-        )
-        for notebook in pages.values()
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for name in exported(cell)
-    }
-    for notebook in pages.values():
-        more = (
-            contents(pages, main, under)
-            if notebook.page == "index"
-            else toctree(under[notebook.page])
-            if notebook.page in under
-            else ""
-        )
+def where_made(found: dict[str, Notebook]) -> dict[str, tuple[str, str]]:
+    "Title and address of the page that makes each exported name, by its full name."
+    made = {}
+    for notebook in found.values():
+        for cell in notebook.cells:
+            for name in exported(cell):
+                full = f"{notebook.module}.{name}"
+                made[full] = (notebook.title, f"{notebook.page}.html#{full}")
+    return made
+
+
+def write_reference(root: Path, folder: Path, made: dict[str, tuple[str, str]]) -> None:
+    "Write the pages of the reference."
+    package, *modules = reference.modules(root)
+    public = ast.literal_eval(package.nodes["_public"].value)
+    homes = {name: f"s6erav3.{module}" for name, module in public.items()}
+    folder.mkdir(parents=True)
+    overview = reference.overview([package, *modules], homes)
+    (folder / "index.md").write_text(overview, encoding="utf-8")
+    for module in modules:
+        text = reference.page(module, made)
+        (folder / f"{module.name}.md").write_text(text, encoding="utf-8")
+
+
+def write_sources(root: Path, folder: Path) -> None:
+    "Write what Sphinx reads: a notebook for each page, the texts, and the pages of the reference."
+    found = gather(root)
+    tables, made = contents(found), where_made(found)
+    for notebook in found.values():
         path = folder / f"{notebook.page}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(prepare(notebook, pages, more), path)
+        more = tables if notebook.page == "index" else ""
+        nbformat.write(prepare(notebook, found, more), path)
     for name in TEXTS:
-        text = SimpleNamespace(place=name, page=Path(name).stem.lower(), root=root)
-        (folder / f"{text.page}.md").write_text(
-            rewritten((root / name).read_text(encoding="utf-8"), text, pages), encoding="utf-8"
-        )
-    found = reference.modules(root)
-    homes = {
-        name: f"s6erav3.{module}"
-        for name, module in ast.literal_eval(found[0].nodes["_public"].value).items()
-    }
-    (folder / "api").mkdir()
-    (folder / "api" / "index.md").write_text(reference.overview(found, homes), encoding="utf-8")
-    for module in found[1:]:
-        (folder / "api" / f"{module.name}.md").write_text(
-            reference.page(module, made), encoding="utf-8"
-        )
+        page = SimpleNamespace(place=name, page=Path(name).stem.lower(), root=root)
+        text = rewritten((root / name).read_text(encoding="utf-8"), page, found)
+        (folder / f"{page.page}.md").write_text(text, encoding="utf-8")
+    write_reference(root, folder / "api", made)
 
 
-def build(out: Path, root=ROOT) -> list[str]:
+def build(out: Path, root: Path = ROOT) -> list[str]:
     "Build the site in `out`, which must be empty; what is wrong with it."
     from sphinx.cmd.build import main as sphinx_build
 
     with tempfile.TemporaryDirectory() as work:
-        sources = Path(work) / "sources"
-        write_sources(root, sources)
-        if sphinx_build(
-            [
-                "-b",
-                "html",
-                "-W",
-                "--keep-going",
-                "-q",
-                "-c",
-                str(DOCS),
-                "-d",
-                f"{work}/doctrees",
-                str(sources),
-                f"{work}/site",
-            ]
-        ):
+        sources, site = f"{work}/sources", f"{work}/site"
+        write_sources(root, Path(sources))
+        options = ["-b", "html", "-W", "--keep-going", "-q", "-c", str(DOCS)]
+        if sphinx_build([*options, "-d", f"{work}/doctrees", sources, site]):
             return ["Sphinx warns of something (see above)"]
-        shutil.copytree(
-            f"{work}/site", out, dirs_exist_ok=True
-        )  # myst-nb leaves a folder beside what it builds
-    pages = links.read(out)
-    return links.broken(out, pages) + [
-        f"{said} is loaded from elsewhere" for said in links.loaded_from_elsewhere(out, pages)
-    ]
+        shutil.copytree(site, out, dirs_exist_ok=True)  # myst-nb leaves a folder beside the site
+    read = links.read(out)
+    loaded = links.loaded_from_elsewhere(out, read)
+    return links.broken(out, read) + [f"{said} is loaded from elsewhere" for said in loaded]
 
 
 def ask_outside(out: Path) -> list[str]:
@@ -365,7 +302,18 @@ def ask_outside(out: Path) -> list[str]:
     ]
 
 
-def main(arguments=None) -> int:
+def reason_not_to_build(out: Path) -> str:
+    "Why the site cannot be built in `out`; nothing if it can."
+    missing = [name for module, name in NEEDED.items() if find_spec(module) is None]
+    if missing:
+        names = ", ".join(missing)
+        return f"{names} missing; install with: pip install -c constraints.txt -e '.[dev,docs]'"
+    if out.exists() and any(out.iterdir()) and not (out / ".buildinfo").is_file():
+        return f"{out} holds something else than a site; name another folder with --out"
+    return ""
+
+
+def main(arguments: list[str] | None = None) -> int:
     "Build the site and check it; the exit status."
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -380,21 +328,12 @@ def main(arguments=None) -> int:
         "--links", action="store_true", help="ask the addresses outside the site too"
     )
     given = parser.parse_args(arguments)
-    missing = [name for module, name in NEEDED.items() if find_spec(module) is None]
-    if missing:
-        print(
-            f"Error: {', '.join(missing)} missing; install them with: pip install -c constraints.txt -e '.[dev,docs]'",
-            file=sys.stderr,
-        )
-        return 1
-    if given.out.exists() and any(given.out.iterdir()) and not (given.out / ".buildinfo").is_file():
-        print(
-            f"Error: {given.out} holds something else than a site; name another folder with --out",
-            file=sys.stderr,
-        )
-        return 1
-    shutil.rmtree(given.out, ignore_errors=True)
-    wrong = build(given.out) or (ask_outside(given.out) if given.links else [])
+    wrong = [reason] if (reason := reason_not_to_build(given.out)) else []
+    if not wrong:
+        shutil.rmtree(given.out, ignore_errors=True)
+        wrong = build(given.out)
+    if not wrong and given.links:
+        wrong = ask_outside(given.out)
     for said in wrong:
         print(f"Error: {said}", file=sys.stderr)
     if not wrong:

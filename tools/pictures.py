@@ -1,8 +1,10 @@
-"""Read pictures made from MNIST's digits, as people send them: `python tools/pictures.py valid` or `test`.
+"""Classify pictures made from MNIST's digits: `python tools/pictures.py valid` or `test`.
 
-`valid` makes them from held-out digits and reads them with the network that never saw those: for choosing. `test` makes
-them from test digits, reads them with the shipped network, and writes results/pictures/pictures.json, with the times of
-reading. Nothing is chosen by what it prints.
+`valid` makes them from the validation set and classifies them with the network that was not trained
+on it: for choosing. `test` makes them from the test set, classifies them with the shipped network,
+and writes results/pictures/pictures.json, with the times it took. Nothing is chosen by what it
+prints. In the record, `right` counts the pictures that are classified correctly and `sure` those
+whose predictions are all confident.
 """
 
 import io
@@ -11,17 +13,18 @@ import platform
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
-from s6erav3.data import load_splits
-from s6erav3.files import written_whole
-from s6erav3.models.model import load_pretrained
-from s6erav3.training.train import log_probabilities
-from s6erav3.your_digit import predict, read_picture
+from s6erav3.data.mnist import load_splits
+from s6erav3.files import atomic_write
+from s6erav3.inference import predict_log_proba
+from s6erav3.models.weights import load_pretrained
+from s6erav3.pictures.predict import predict, read_picture
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -29,10 +32,11 @@ import pictures  # noqa: E402
 
 RECORD = ROOT / "results" / "pictures" / "pictures.json"
 EACH = 100  # pictures of each kind
+ROUNDS = 10  # of a measurement of time
 
 
-def read_all(files, labels, model) -> dict:
-    "How many of the pictures, each with a list of digits, are read rightly, refused, and surely so."
+def classify_all(files, labels, model) -> dict:
+    "How many of the pictures, each with a list of labels, are right, refused, and surely right."
     n = Counter(n=len(files))
     refused = Counter()
     for file, label in zip(files, labels):
@@ -41,70 +45,85 @@ def read_all(files, labels, model) -> dict:
         except ValueError as error:
             refused[str(error)] += 1
             continue
-        right, sure = table["digit"].tolist() == label, bool(table["sure"].all())
+        right = table["digit"].tolist() == label
+        sure = bool(table["confident"].all())
         n.update(right=right, sure=sure, sure_and_right=right and sure)
-    return {key: n[key] for key in ("n", "right", "sure", "sure_and_right")} | {
-        "refused": refused.total(),
-        "refused_because": dict(refused),
+    counts = {key: n[key] for key in ("n", "right", "sure", "sure_and_right")}
+    return {**counts, "refused": refused.total(), "refused_because": dict(refused)}
+
+
+def draw(digits, generator) -> list[tuple[np.ndarray, int]]:
+    "`EACH` digits at random, with their labels."
+    chosen = generator.integers(0, len(digits.labels), EACH)
+    return [(digits.images[i, 0].numpy(), int(digits.labels[i])) for i in chosen]
+
+
+def measure_kind(kind, digits, model, generator) -> dict:
+    "A row for a kind of picture."
+    drawn = draw(digits, generator)
+    files = [pictures.make(digit, kind, generator) for digit, _ in drawn]
+    return {"kind": kind, **classify_all(files, [[label] for _, label in drawn], model)}
+
+
+def measure_pairs(touching, digits, model, generator) -> dict:
+    "A row for pairs of digits, apart or touching."
+    drawn = list(zip(draw(digits, generator), draw(digits, generator)))
+    files = [pictures.pair(a, b, touching, generator) for (a, _), (b, _) in drawn]
+    labels = [[a, b] for (_, a), (_, b) in drawn]
+    return {
+        "kind": "touching" if touching else "apart",
+        **classify_all(files, labels, model),
     }
 
 
 def measure(digits, model, seed) -> dict:
     "A row for each kind of picture and of pair, and for blank pages."
     generator = np.random.default_rng(seed)
+    rows = [measure_kind(kind, digits, model, generator) for kind in pictures.KINDS]
+    pairs = [measure_pairs(touching, digits, model, generator) for touching in (False, True)]
+    blanks = [pictures.blank(generator) for _ in range(3 * EACH)]
+    return {
+        "test": rows,
+        "pairs": pairs,
+        "blank_pages": classify_all(blanks, [[]] * len(blanks), model),
+    }
 
-    def draw(n):
-        return [
-            (digits.images[i, 0].numpy(), int(digits.labels[i]))
-            for i in generator.integers(0, len(digits.labels), n)
-        ]
 
-    rows = []
-    for kind in pictures.KINDS:
-        drawn = draw(EACH)
-        rows.append(
-            {
-                "kind": kind,
-                **read_all(
-                    [pictures.make(digit, kind, generator) for digit, _ in drawn],
-                    [[label] for _, label in drawn],
-                    model,
-                ),
-            }
-        )
-    pairs = []
-    for touching in (False, True):
-        drawn = list(zip(draw(EACH), draw(EACH)))
-        files = [pictures.pair(a, b, touching, generator) for (a, _), (b, _) in drawn]
-        pairs.append(
-            {
-                "kind": "touching" if touching else "apart",
-                **read_all(files, [[a, b] for (_, a), (_, b) in drawn], model),
-            }
-        )
-    blanks = read_all([pictures.blank(generator) for _ in range(3 * EACH)], [[]] * 3 * EACH, model)
-    return {"test": rows, "pairs": pairs, "blank_pages": blanks}
+def photographs(digits) -> list[bytes]:
+    "Twenty JPEG files of 400×400 pixels."
+    generator = np.random.default_rng(0)
+    files = []
+    for image in digits.images[:20, 0].numpy():
+        picture = Image.open(io.BytesIO(pictures.make(image, "jpeg", generator)))
+        files.append(pictures.saved(picture.resize((400, 400)), "JPEG", quality=90))
+    return files
+
+
+def seconds(work: Callable) -> float:
+    "How long `work()` takes."
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def times(digits) -> dict:
-    "Milliseconds to prepare a picture of 400×400, file included, and digits a second through the network, both on one thread: the medians of ten rounds."
+    """Milliseconds to prepare a picture, file included, and digits a second through the network.
+
+    Both on one thread: the medians of `ROUNDS` rounds.
+    """
     torch.set_num_threads(1)
-    generator = np.random.default_rng(0)
-    files = []
-    while len(files) < 20:
-        picture = Image.open(
-            io.BytesIO(pictures.make(digits.images[len(files), 0].numpy(), "jpeg", generator))
-        ).resize((400, 400))
-        files.append(pictures.saved(picture, "JPEG", quality=90))
-    model, prepare, network = load_pretrained(), [], []
-    for _ in range(10):
-        start = time.perf_counter()
+    files = photographs(digits)
+    model = load_pretrained()
+
+    def prepare_all():
         for file in files:
             read_picture(Image.open(io.BytesIO(file)))
-        prepare.append(1000 * (time.perf_counter() - start) / len(files))
-        start = time.perf_counter()
-        log_probabilities(model, digits.images)
-        network.append(len(digits.labels) / (time.perf_counter() - start))
+
+    prepare, network = [], []
+    for _ in range(ROUNDS):
+        prepare.append(1000 * seconds(prepare_all) / len(files))
+        elapsed = seconds(lambda: predict_log_proba(model, digits.images))
+        network.append(len(digits.labels) / elapsed)
     return {
         "prepare_ms": round(float(np.median(prepare)), 2),
         "digits_per_second": round(float(np.median(network))),
@@ -115,28 +134,33 @@ def times(digits) -> dict:
     }
 
 
+def measure_test(digits) -> dict:
+    "Measure on the test set, and write the record."
+    found = measure(digits, load_pretrained(), seed=1)
+    found["times"] = times(digits)
+    RECORD.parent.mkdir(exist_ok=True)
+    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    with atomic_write(RECORD) as part:
+        part.write_text(text, encoding="utf-8")
+    return found
+
+
 def main(which) -> int:
     "Measure, print, and for `test` write the record; the exit status."
     if which not in ("valid", "test"):
         print("Error: say `valid` or `test`", file=sys.stderr)
         return 2
     splits = load_splits("mnist", download=False)
-    found = (
-        measure(splits.test, load_pretrained(), 1)
-        if which == "test"
-        else measure(splits.valid, load_pretrained("held_out"), 0)
-    )
     if which == "test":
-        found["times"] = times(splits.test)
-        RECORD.parent.mkdir(exist_ok=True)
-        with written_whole(RECORD) as part:
-            part.write_text(
-                json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-            )
+        found = measure_test(splits.test)
+    else:
+        found = measure(splits.valid, load_pretrained("held_out"), seed=0)
     for row in found["test"] + found["pairs"] + [found["blank_pages"]]:
         print(row)
-    n, right = (sum(row[key] for row in found["test"]) for key in ("n", "right"))
-    print(f"{right} of {n} are read rightly: {100 * right / n:.2f} %", found.get("times", ""))
+    n = sum(row["n"] for row in found["test"])
+    right = sum(row["right"] for row in found["test"])
+    share = 100 * right / n
+    print(f"{right} of {n} are classified correctly: {share:.2f} %", found.get("times", ""))
     return 0
 
 

@@ -1,55 +1,71 @@
-"""Ship the median of several runs: `python tools/ship.py RUN RUN ...`, each a folder with a run's weights and record.
+"""Ship the median of several runs: `python tools/ship.py RUN RUN …`, each a folder of a run.
 
-The median (the lower one of two) is by held-out accuracy in the last epoch, and where nothing was held out by the loss on
-the training digits: the test digits have no say. Its weights and record go into the package under the recipe's name, the
-records of all into `results/`. With `--name NAME` they ship under that name, and no records go into `results/`.
+The median (the lower one of two) is by validation accuracy after the last epoch, and without a
+validation set by training loss: the test set has no say. Its weights and its record go into the
+package under the recipe's name, the records of all runs into `results/`. With `--name NAME` they
+ship under that name, and no records go into `results/`.
 """
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
-from s6erav3.training.train import read_record
-
-from collect import copy_whole
+from s6erav3.files import atomic_write
+from s6erav3.training.record import RunRecord, read_record
 
 ROOT = Path(__file__).resolve().parent.parent
+WEIGHTS = ROOT / "s6erav3" / "weights"
+RESULTS = ROOT / "results"
 
 
-def merit(record) -> float:
-    "What runs of a recipe are ranked by: more is better."
+def merit(record: RunRecord) -> float:
+    "What the runs of a recipe are ranked by: more is better."
     last = record["history"][-1]
     return last["validation_accuracy"] if record["holdout"] else -last["train_loss"]
 
 
-def main() -> int:
+def median_run(runs: dict) -> Any:
+    "The key of the median record by merit, then by seed; the lower one of two."
+    ranked = sorted(runs, key=lambda key: (merit(runs[key]), runs[key]["seed"]))
+    return ranked[(len(ranked) - 1) // 2]
+
+
+def read_runs(folders: list[Path]) -> dict[Path, RunRecord]:
+    "The record of each folder; `ValueError` unless all are of one recipe."
+    runs = {folder: read_record(folder / "record.json") for folder in folders}
+    names = sorted({record["recipe_name"] for record in runs.values()})
+    if len(names) > 1:
+        raise ValueError(f"these are runs of several recipes: {', '.join(names)}")
+    return runs
+
+
+def copy(source: Path, target: Path):
+    "Copy a file atomically."
+    with atomic_write(target) as part:
+        shutil.copyfile(source, part)
+
+
+def main(arguments: list[str] | None = None) -> int:
     "Copy records and weights; the exit status."
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", metavar="RUN", nargs="+", type=Path)
-    parser.add_argument("--name")
-    args = parser.parse_args()
+    parser.add_argument("--name", help="ship under this name, and keep no records")
+    args = parser.parse_args(arguments)
     try:
-        runs = {folder: read_record(folder / "record.json") for folder in args.folders}
+        runs = read_runs(args.folders)
     except (OSError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    names = {record["recipe_name"] for record in runs.values()}
-    if len(names) > 1:
-        print(
-            f"Error: these are runs of several recipes: {', '.join(sorted(names))}", file=sys.stderr
-        )
-        return 1
     if not args.name:
         for folder, record in runs.items():
-            copy_whole(
-                folder / "record.json",
-                ROOT / "results" / f"{record['recipe_name']}-seed{record['seed']}.json",
-            )
-    ranked = sorted(runs, key=lambda folder: (merit(runs[folder]), runs[folder]["seed"]))
-    median, name = ranked[(len(ranked) - 1) // 2], args.name or names.pop()
-    weights = ROOT / "s6erav3" / "weights"
-    copy_whole(median / "mnist_model.pth", weights / f"{name}.pth")
-    copy_whole(median / "record.json", weights / f"{name}.json")
+            name = f"{record['recipe_name']}-seed{record['seed']}.json"
+            copy(folder / "record.json", RESULTS / name)
+    median = median_run(runs)
+    name = args.name or runs[median]["recipe_name"]
+    copy(median / "mnist_model.pth", WEIGHTS / f"{name}.pth")
+    copy(median / "record.json", WEIGHTS / f"{name}.json")
     print(f"shipped {median} as {name}")
     return 0
 

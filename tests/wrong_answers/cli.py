@@ -4,8 +4,8 @@ import sys
 import traceback
 from contextlib import redirect_stderr, redirect_stdout
 
-from s6erav3.cli import main
-from s6erav3.your_digit import predict
+from s6erav3.__main__ import main
+from s6erav3.pictures.predict import predict
 
 
 def reporting(say, status=1, caught=(OSError, ValueError)):

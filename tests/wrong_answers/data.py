@@ -1,7 +1,7 @@
 import torch
 
 
-def picture_by_picture(source, share):
+def image_by_image(source, share):
     return torch.rand(len(source), generator=torch.Generator().manual_seed(0)) < share
 
 
@@ -10,10 +10,10 @@ def the_last(source, share):
 
 
 def one_of_each(source, share):
-    held = torch.zeros(len(source), dtype=torch.bool)
+    mask = torch.zeros(len(source), dtype=torch.bool)
     for digit in source.unique():
-        held[(source == digit).nonzero()[0]] = True
-    return held
+        mask[(source == digit).nonzero()[0]] = True
+    return mask
 
 
 def their_numbers(source, share):
@@ -22,6 +22,6 @@ def their_numbers(source, share):
 
 WRONG = {
     "check_grey": [0, 0.1307, -0.4242, 127.5, 79],
-    "check_split": [picture_by_picture, the_last, one_of_each, their_numbers],
+    "check_split": [image_by_image, the_last, one_of_each, their_numbers],
     "check_moved": [(0.9, 0.5, 0.8), (100.0, 60.0, 90.0), (90.0, 90.0, 90.0), (90.0, 20.0, 80.0)],
 }

@@ -1,7 +1,7 @@
 import time
 from pathlib import Path
 
-from s6erav3.files import folder_to_oneself, written_whole
+from s6erav3.files import atomic_write, exclusive_lock
 
 
 def over_the_old(path, parts):
@@ -15,16 +15,16 @@ def gathered_first(path, parts):
 
 
 def no_cleaning(path, parts):
-    beside = Path(f"{path}.new")
-    with open(beside, "w") as file:
+    temporary = Path(f"{path}.new")
+    with open(temporary, "w") as file:
         for part in parts:
             file.write(part)
-    beside.replace(path)
+    temporary.replace(path)
 
 
 def silent(path, parts):
     try:
-        with written_whole(path) as part:
+        with atomic_write(path) as part:
             part.write_text("".join(parts))
     except OSError:
         pass
@@ -35,8 +35,8 @@ def no_lock(folder):
     path.write_text(str(int(path.read_text()) + 1))
 
 
-def no_patience(folder):
-    with folder_to_oneself(folder):
+def no_retry(folder):
+    with exclusive_lock(folder):
         no_lock(folder)
 
 
@@ -45,26 +45,24 @@ def read_too_early(folder):
     count = int(path.read_text())
     while True:
         try:
-            with folder_to_oneself(folder):
+            with exclusive_lock(folder):
                 path.write_text(str(count + 1))
             return
         except BlockingIOError:
             time.sleep(0.01)
 
 
-def shrugs(folder):
+def gives_up(folder):
     try:
-        no_patience(folder)
+        no_retry(folder)
     except BlockingIOError:
         pass
 
 
-WRITE, SYNC, RENAME, FOLDER = (
-    "write the file beside",
-    "sync the file",
-    "rename it",
-    "sync the folder",
-)
+WRITE = "write a temporary file"
+SYNC = "sync the file"
+RENAME = "rename it"
+FOLDER = "sync the folder"
 WRONG = {
     "check_order": [
         [WRITE, RENAME, SYNC, FOLDER],
@@ -74,5 +72,5 @@ WRONG = {
         [WRITE, SYNC, FOLDER, RENAME],
     ],
     "check_save": [over_the_old, gathered_first, no_cleaning, silent],
-    "check_add": [no_lock, no_patience, read_too_early, shrugs],
+    "check_add": [no_lock, no_retry, read_too_early, gives_up],
 }

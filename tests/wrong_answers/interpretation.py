@@ -1,53 +1,102 @@
+"Wrong answers to exercises/07_interpretation.ipynb."
+
 import math
 
 import numpy as np
 
-from s6erav3.data import normalize
-from s6erav3.evaluation.metrics import Predictions
-from s6erav3.models.model import evaluating
+from s6erav3.data.augment import normalize
+from s6erav3.inference import Predictions
+from s6erav3.models.model import eval_mode
+
+
+def zeros(output):
+    return (output == 0).float().mean().item()
+
+
+class Recorder:
+    "A hook on a module, and the shares of zeros that it has seen."
+
+    def __init__(self, module):
+        self.shares = []
+        self.hook = module.register_forward_hook(self.store)
+
+    def store(self, module, args, output):
+        self.shares.append(zeros(output))
 
 
 def whole_stage(model, images):
-    shares = []
-    hook = model.conv1.register_forward_hook(
-        lambda module, args, output: shares.append((output == 0).float().mean().item())
-    )
-    with evaluating(model):
+    recorder = Recorder(model.conv1)
+    with eval_mode(model):
         model(normalize(images))
-    hook.remove()
-    return shares[-1]
+    recorder.hook.remove()
+    return recorder.shares[-1]
 
 
 def hook_left(model, images):
-    shares = []
-    model.conv1[1].register_forward_hook(
-        lambda module, args, output: shares.append((output == 0).float().mean().item())
-    )
-    with evaluating(model):
+    recorder = Recorder(model.conv1[1])
+    with eval_mode(model):
         model(normalize(images))
-    return shares[-1]
+    return recorder.shares[-1]
 
 
 def while_training(model, images):
-    shares = []
-    hook = model.conv1[1].register_forward_hook(
-        lambda module, args, output: shares.append((output == 0).float().mean().item())
-    )
+    recorder = Recorder(model.conv1[1])
     model(normalize(images))
-    hook.remove()
-    return shares[-1]
+    recorder.hook.remove()
+    return recorder.shares[-1]
 
 
 def left_in_evaluation(model, images):
-    return (model.eval().conv1[:2](normalize(images)) == 0).float().mean().item()
+    return zeros(model.eval().conv1[:2](normalize(images)))
 
 
 def not_normalised(model, images):
-    return (model.conv1[:2](images.float()) == 0).float().mean().item()
+    return zeros(model.conv1[:2](images.float()))
+
+
+def not_zero(model, images):
+    return 1 - zeros(model.conv1[:2](normalize(images)))
+
+
+def stacked(parts):
+    return np.stack([part.probabilities for part in parts])
 
 
 def averaged(parts, mean):
-    return Predictions(parts[0].labels, mean(np.stack([part.probabilities for part in parts])))
+    return Predictions(parts[0].labels, mean(stacked(parts)))
+
+
+def accuracy_without_own_mistakes(judge, network):
+    return 100 * (1 - network.correct.mean())
+
+
+def fraction(judge, network):
+    return network.correct[judge.correct].mean() - network.correct.mean()
+
+
+def accuracy_on_kept(judge, network):
+    return 100 * network.correct[judge.correct].mean()
+
+
+def same_denominator(judge, network):
+    kept = network.correct[judge.correct].sum() / len(judge.labels)
+    return 100 * (kept - network.correct.mean())
+
+
+def swapped(judge, network):
+    return 100 * (judge.correct[network.correct].mean() - judge.correct.mean())
+
+
+def negative(judge, network):
+    return -100 * fraction(judge, network)
+
+
+def difference(judge, network):
+    return 100 * (judge.correct.mean() - network.correct.mean())
+
+
+def vote(probabilities):
+    return np.eye(10)[probabilities.argmax(axis=2)].mean(axis=0)
 
 
 WRONG = {
@@ -60,18 +109,13 @@ WRONG = {
         0.02,
     ],
     "check_gain": [
-        lambda judge, network: 100 * (1 - network.correct.mean()),
-        lambda judge, network: network.correct[judge.correct].mean() - network.correct.mean(),
-        lambda judge, network: 100 * network.correct[judge.correct].mean(),
-        lambda judge, network: (
-            100
-            * (network.correct[judge.correct].sum() / len(judge.labels) - network.correct.mean())
-        ),
-        lambda judge, network: 100 * (judge.correct[network.correct].mean() - judge.correct.mean()),
-        lambda judge, network: (
-            100 * (network.correct.mean() - network.correct[judge.correct].mean())
-        ),
-        lambda judge, network: 100 * (judge.correct.mean() - network.correct.mean()),
+        accuracy_without_own_mistakes,
+        fraction,
+        accuracy_on_kept,
+        same_denominator,
+        swapped,
+        negative,
+        difference,
     ],
     "check_share_of_zeros": [
         whole_stage,
@@ -79,16 +123,14 @@ WRONG = {
         while_training,
         left_in_evaluation,
         not_normalised,
-        lambda model, images: 1 - (model.conv1[:2](normalize(images)) == 0).float().mean(),
+        not_zero,
     ],
-    "check_committee": [
-        lambda parts: Predictions(
-            parts[0].labels, np.stack([np.eye(10)[part.answers] for part in parts]).mean(axis=0)
-        ),
+    "check_ensemble": [
+        lambda parts: averaged(parts, vote),
         lambda parts: averaged(parts, lambda p: p.sum(axis=0)),
         lambda parts: averaged(parts, lambda p: p.prod(axis=0) ** (1 / len(p))),
         lambda parts: averaged(parts, lambda p: p.max(axis=0)),
         lambda parts: averaged(parts, lambda p: p.mean(axis=1)),
-        lambda parts: np.mean([part.probabilities for part in parts], axis=0),
+        lambda parts: stacked(parts).mean(axis=0),
     ],
 }

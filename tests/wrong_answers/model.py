@@ -1,14 +1,12 @@
 import torch
 import torch.nn.functional as F
 
-from s6erav3.data import normalize
+from s6erav3.data.augment import normalize
 
 
 def as_it_is(model, digits):
-    return (
-        100
-        * (model(normalize(digits.images)).argmax(dim=1) == digits.labels).double().mean().item()
-    )
+    predicted = model(normalize(digits.images)).argmax(dim=1)
+    return 100 * (predicted == digits.labels).double().mean().item()
 
 
 def without_gradient(model, digits):
@@ -31,9 +29,8 @@ def fraction(model, digits):
 
 
 def not_normalised(model, digits):
-    return (
-        100 * (model(digits.images.float()).argmax(dim=1) == digits.labels).double().mean().item()
-    )
+    predicted = model(digits.images.float()).argmax(dim=1)
+    return 100 * (predicted == digits.labels).double().mean().item()
 
 
 def one_at(row, column):
@@ -43,9 +40,9 @@ def one_at(row, column):
 
 
 def impulse(first, second):
-    picture = torch.zeros(1, 1, 9, 9)
-    picture[0, 0, 4, 4] = 1
-    return F.conv2d(F.conv2d(picture, first[None, None]), second[None, None])[0, 0]
+    image = torch.zeros(1, 1, 9, 9)
+    image[0, 0, 4, 4] = 1
+    return F.conv2d(F.conv2d(image, first[None, None]), second[None, None])[0, 0]
 
 
 WRONG = {

@@ -1,17 +1,30 @@
+"Wrong answers to exercises/muon.ipynb."
+
+import math
+
 import torch
 import torch.nn.functional as F
 
 
-def of_both(layer):
-    numbers, gradients = (
-        torch.cat([p.flatten() for p in both])
-        for both in ((layer.weight, layer.bias), (layer.weight.grad, layer.bias.grad))
-    )
-    return F.cosine_similarity(numbers, gradients, dim=0).item()
+def of_weights(layer):
+    return F.cosine_similarity(layer.weight.flatten(), layer.weight.grad.flatten(), dim=0).item()
 
 
 def product(layer):
     return sum((p * p.grad).sum().item() for p in layer.parameters())
+
+
+def norm_of_all(tensors):
+    return math.hypot(*(tensor.norm().item() for tensor in tensors))
+
+
+def of_both(layer):
+    gradients = [p.grad for p in layer.parameters()]
+    return product(layer) / (norm_of_all(layer.parameters()) * norm_of_all(gradients))
+
+
+def degrees(layer):
+    return math.degrees(math.acos(of_both(layer)))
 
 
 def transposed_again(matrix):
@@ -21,8 +34,8 @@ def transposed_again(matrix):
 
 ALL = {"conv1", "conv2", "conv3", "conv4", "conv5"}
 WRONG = {
-    "check_length": [0.02, 0.32, 0.02 * 108**0.5, 0.02 * (16 * 108) ** 0.5, 4, 1.0],
-    "check_nearest": [
+    "check_step_norm": [0.02, 0.32, 0.02 * 108**0.5, 0.02 * (16 * 108) ** 0.5, 4, 1.0],
+    "check_nearest_orthogonal": [
         lambda m: m / m.norm(),
         lambda m: m / torch.linalg.matrix_norm(m, 2),
         lambda m: m / m.norm(dim=1, keepdim=True),
@@ -32,15 +45,10 @@ WRONG = {
         lambda m: torch.eye(*m.shape),
     ],
     "check_cosine": [
-        (
-            lambda layer: F.cosine_similarity(
-                layer.weight.flatten(), layer.weight.grad.flatten(), dim=0
-            ).item(),
-            ALL,
-        ),
+        (of_weights, ALL),
         (product, ALL),
         (lambda layer: 90.0, ALL),
-        (lambda layer: torch.rad2deg(torch.arccos(torch.tensor(of_both(layer)))).item(), ALL),
+        (degrees, ALL),
         (of_both, ALL | {"fc"}),
         (of_both, {"conv1"}),
         (of_both, "conv1"),

@@ -1,42 +1,49 @@
+"Wrong answers to exercises/robustness.ipynb."
+
 from copy import deepcopy
 
 import torch
 
 from s6erav3 import MNISTModel, Recipe, fit
-from s6erav3.data import Digits, normalize
-from s6erav3.evaluation.robustness import distort
+from s6erav3.data.augment import normalize
+from s6erav3.data.mnist import Digits
+from s6erav3.evaluation.robustness import corrupt
+
+
+def seeded():
+    return torch.Generator().manual_seed(0)
+
+
+def replaced(images, random, share):
+    return images.masked_fill(random < share / 2, 0).masked_fill(random > 1 - share / 2, 1)
 
 
 def in_place(images, share):
-    chance = torch.rand(images.shape, generator=torch.Generator().manual_seed(0))
-    images[chance < share / 2], images[chance > 1 - share / 2] = 0, 1
+    random = torch.rand(images.shape, generator=seeded())
+    images[random < share / 2] = 0
+    images[random > 1 - share / 2] = 1
     return images
 
 
 def unseeded(images, share):
-    chance = torch.rand(images.shape)
-    return images.masked_fill(chance < share / 2, 0).masked_fill(chance > 1 - share / 2, 1)
+    return replaced(images, torch.rand(images.shape), share)
 
 
 def same_places(images, share):
-    chance = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(0))
-    return torch.where(chance < share / 2, 0, torch.where(chance > 1 - share / 2, 1, images))
+    return replaced(images, torch.rand(images.shape[1:], generator=seeded()), share)
 
 
 def only_ink(images, share):
-    chance = torch.rand(images.shape, generator=torch.Generator().manual_seed(0))
-    return images.masked_fill(chance < share, 1)
+    return images.masked_fill(torch.rand(images.shape, generator=seeded()) < share, 1)
 
 
 def only_half(images, share):
-    chance = torch.rand(images.shape, generator=torch.Generator().manual_seed(0))
-    return images.masked_fill(chance < share / 4, 0).masked_fill(chance > 1 - share / 4, 1)
+    return replaced(images, torch.rand(images.shape, generator=seeded()), share / 2)
 
 
 def added(images, share):
-    return (
-        images + share * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
-    ).clamp(0, 1)
+    noise = torch.randn(images.shape, generator=seeded())
+    return (images + share * noise).clamp(0, 1)
 
 
 GENTLE = Recipe(
@@ -50,28 +57,45 @@ GENTLE = Recipe(
 )
 
 
+def noisy(images):
+    return corrupt(images, "noise", 0.2)
+
+
 def trained(model, images, labels):
     fit(model, GENTLE, Digits(images, labels), verbose=False)
     return model
 
 
+def given_network(model, digits):
+    return trained(model, normalize(noisy(digits.images)), digits.labels)
+
+
+def not_normalised(model, digits):
+    return trained(deepcopy(model), noisy(digits.images), digits.labels)
+
+
+def wrong_labels(model, digits):
+    return trained(deepcopy(model), normalize(digits.images), digits.labels.roll(1))
+
+
+def history(model, digits):
+    return fit(deepcopy(model), GENTLE, digits, verbose=False)
+
+
+def untrained_network(model, digits):
+    images = normalize(noisy(digits.images[:200]))
+    return trained(MNISTModel(), images, digits.labels[:200])
+
+
 WRONG = {
     "check_room": [(4, 4), (2, 2), (3, 4), (4, 2), (0, 4)],
     "check_salt": [in_place, unseeded, same_places, only_ink, only_half, added],
-    "check_taught": [
+    "check_finetune": [
         lambda model, digits: model,
-        lambda model, digits: trained(
-            model, normalize(distort(digits.images, "noise", 0.2)), digits.labels
-        ),
-        lambda model, digits: trained(
-            deepcopy(model), distort(digits.images, "noise", 0.2), digits.labels
-        ),
-        lambda model, digits: trained(
-            deepcopy(model), normalize(digits.images), digits.labels.roll(1)
-        ),
-        lambda model, digits: fit(deepcopy(model), GENTLE, digits, verbose=False),
-        lambda model, digits: trained(
-            MNISTModel(), normalize(distort(digits.images[:200], "noise", 0.2)), digits.labels[:200]
-        ),
+        given_network,
+        not_normalised,
+        wrong_labels,
+        history,
+        untrained_network,
     ],
 }

@@ -2,37 +2,38 @@ import numpy as np
 import torch
 
 
+def random_numbers(n):
+    return torch.randn(n, generator=torch.Generator().manual_seed(0))
+
+
 def by_one_gradient(operation, n):
-    x = torch.randn(n, generator=torch.Generator().manual_seed(0))
-    return torch.autograd.functional.jacobian(operation, x) != 0
+    return torch.autograd.functional.jacobian(operation, random_numbers(n)) != 0
 
 
 def of_the_sum(operation, n):
-    x = torch.randn(n, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    x = random_numbers(n).requires_grad_()
     operation(x).sum().backward()
     return x.grad != 0
 
 
-def turned(operation, n):
-    return torch.stack(
-        [operation(torch.where(torch.arange(n) == j, torch.nan, 0.0)).isnan() for j in range(n)]
-    )
+def exchanged(operation, n):
+    inputs = [torch.where(torch.arange(n) == i, torch.nan, 0.0) for i in range(n)]
+    return torch.stack([operation(x).isnan() for x in inputs])
 
 
 def by_adding_one(operation, n):
-    return torch.stack(
-        [operation(torch.eye(n)[j]) != operation(torch.zeros(n)) for j in range(n)], dim=1
-    )
+    at_zero = operation(torch.zeros(n))
+    return torch.stack([operation(x) != at_zero for x in torch.eye(n)], dim=1)
 
 
 WRONG = {
     "check_branches": [7, 15, 12, 16, 9, 121, 13],
     "check_taps": [
-        lambda cells: cells // 2,
-        lambda cells: 2 * cells[:, None],
-        lambda cells: cells[:, None] / 2,
-        lambda cells: (cells[:, None] + 1) // 2,
-        lambda cells: cells[:, None] // 2 + np.arange(2),
+        lambda positions: positions // 2,
+        lambda positions: 2 * positions[:, None],
+        lambda positions: positions[:, None] / 2,
+        lambda positions: (positions[:, None] + 1) // 2,
+        lambda positions: positions[:, None] // 2 + np.arange(2),
     ],
-    "check_sees": [by_one_gradient, of_the_sum, turned, by_adding_one],
+    "check_dependencies": [by_one_gradient, of_the_sum, exchanged, by_adding_one],
 }

@@ -4,46 +4,51 @@ import torch
 import torch.nn.functional as F
 
 from s6erav3 import MNISTModel, Recipe, fit
-from s6erav3.data import load_splits
-from s6erav3.training.train import evaluate
+from s6erav3.data.mnist import load_splits
+from s6erav3.inference import evaluate
 
 
-def schedule(patience=2, before=False, floor=0.002, recount=True):
+def schedule(patience=2, compare_with_previous=False, floor=0.002, count_anew=True):
+    "A schedule, with mistakes left in."
+
     def rates(accuracies):
-        rate, best, bad, found = 0.1, 0, 0, []
+        rate, best, bad = 0.1, 0, 0
+        found = []
         for accuracy in accuracies:
             bad = 0 if accuracy > best else bad + 1
-            best = accuracy if before else max(best, accuracy)
-            if bad == patience or not recount and bad > patience:
+            best = accuracy if compare_with_previous else max(best, accuracy)
+            if bad == patience or (not count_anew and bad > patience):
                 rate = rate / 10 if rate > floor else rate
-                bad = 0 if recount else bad
+                bad = 0 if count_anew else bad
             found.append(rate)
         return found
 
     return rates
 
 
-def epoch(clear=True, evaluation=True, held_out=True, back=True, fraction=False, early=False):
-    "One epoch with mistakes left in."
+def train_once(model, optimizer, train, clear):
+    images, labels = train
+    for indices in torch.arange(len(labels)).split(64):
+        if clear:
+            optimizer.zero_grad()
+        F.cross_entropy(model(images[indices]), labels[indices]).backward()
+        optimizer.step()
+
+
+def epoch(clear=True, train_mode=True, eval_mode=True, validate=True, percent=True):
+    "One epoch, with mistakes left in."
 
     def one_epoch(model, optimizer, train, valid):
-        images, labels = train
-        if back:
-            model.train()
-        if early:
+        if train_mode is not None:
+            model.train(train_mode)
+        train_once(model, optimizer, train, clear)
+        if eval_mode:
             model.eval()
-        for where in torch.arange(len(labels)).split(64):
-            if clear:
-                optimizer.zero_grad()
-            F.cross_entropy(model(images[where]), labels[where]).backward()
-            optimizer.step()
-        if evaluation:
-            model.eval()
-        pictures, truth = valid if held_out else train
+        images, labels = valid if validate else train
         with torch.no_grad():
-            answers = model(pictures).argmax(dim=1)
-        right = (answers == truth).double().mean().item()
-        return right if fraction else 100 * right
+            predicted = model(images).argmax(dim=1)
+        accuracy = (predicted == labels).double().mean().item()
+        return 100 * accuracy if percent else accuracy
 
     return one_epoch
 
@@ -52,22 +57,29 @@ SHORT = Recipe("short", epochs=2, batch_size=25, rotation=0.0, dropout=0.0, sche
 
 
 def run(rate, model=None):
+    "The history and the network of a short run."
     splits = load_splits("auto")
     torch.manual_seed(0)
     model = model or MNISTModel(dropout=0)
-    return fit(
-        model,
-        replace(SHORT, learning_rate=rate),
-        splits.train.take(slice(500)),
-        splits.valid.take(slice(250)),
-        verbose=False,
-    ), model
+    few = splits.train.subset(slice(500))
+    valid = splits.valid.subset(slice(250))
+    return fit(model, replace(SHORT, learning_rate=rate), few, valid, verbose=False), model
 
 
-def of_one_network():
-    "Every call trains the same network on."
+def loss_of(key, epoch=-1):
+    "A number of the history of a new run."
+    return lambda rate: run(rate)[0][epoch][key]
+
+
+def loss_of_one_network():
+    "Every call goes on training the same network."
     network = MNISTModel(dropout=0)
     return lambda rate: run(rate, network)[0][-1]["validation_loss"]
+
+
+def test_loss(rate):
+    _, model = run(rate)
+    return evaluate(model, load_splits("auto").test.subset(slice(250)))[0]
 
 
 WRONG = {
@@ -75,27 +87,27 @@ WRONG = {
     "check_rates": [
         schedule(patience=1),
         schedule(patience=3),
-        schedule(before=True),
+        schedule(compare_with_previous=True),
         schedule(floor=0),
-        schedule(recount=False),
+        schedule(count_anew=False),
         lambda accuracies: [0.1, *schedule()(accuracies)[:-1]],
         lambda accuracies: schedule()(accuracies)[-1:],
         lambda accuracies: [0.1 for _ in accuracies],
     ],
     "check_epoch": [
-        epoch(clear=False, evaluation=False, held_out=False),
-        epoch(evaluation=False, held_out=False),
-        epoch(evaluation=False),
-        epoch(held_out=False),
-        epoch(back=False),
-        epoch(fraction=True),
-        epoch(early=True),
+        epoch(clear=False, eval_mode=False, validate=False),
+        epoch(eval_mode=False, validate=False),
+        epoch(eval_mode=False),
+        epoch(validate=False),
+        epoch(train_mode=None),
+        epoch(percent=False),
+        epoch(train_mode=False),
     ],
     "check_best_rate": [
-        (of_one_network(), 0.01),
-        (lambda rate: run(rate)[0][-1]["train_loss"], 0.01),
-        (lambda rate: run(rate)[0][0]["validation_loss"], 0.01),
-        (lambda rate: evaluate(run(rate)[1], load_splits("auto").test.take(slice(250)))[0], 0.01),
-        (lambda rate: run(rate)[0][-1]["validation_loss"], 1),
+        (loss_of_one_network(), 0.01),
+        (loss_of("train_loss"), 0.01),
+        (loss_of("validation_loss", epoch=0), 0.01),
+        (test_loss, 0.01),
+        (loss_of("validation_loss"), 1),
     ],
 }

@@ -4,8 +4,8 @@ import torch
 from torch import nn, optim
 
 
-def keep(*leave_out, copied=True):
-    "A `keep` and a `restore` that leave something out."
+def keep(forgotten="", copied=True):
+    "A `keep` and a `restore` that forget a part."
 
     def keeps(model, optimizer, generator):
         parts = {
@@ -16,24 +16,23 @@ def keep(*leave_out, copied=True):
         return copy.deepcopy(parts) if copied else parts
 
     def restores(state, model, optimizer, generator):
-        if "model" not in leave_out:
+        if forgotten != "model":
             model.load_state_dict(state["model"])
-        if "optimizer" not in leave_out:
+        if forgotten != "optimizer":
             optimizer.load_state_dict(state["optimizer"])
-        if "generator" not in leave_out:
+        if forgotten != "generator":
             generator.set_state(state["generator"])
 
     return keeps, restores
 
 
-def weights_only():
-    def restores(state, model, optimizer, generator):
-        for p, was in zip(model.parameters(), state, strict=True):
-            p.data.copy_(was)
+def keep_weights(model, optimizer, generator):
+    return [p.detach().clone() for p in model.parameters()]
 
-    return lambda model, optimizer, generator: [
-        p.detach().clone() for p in model.parameters()
-    ], restores
+
+def restore_weights(state, model, optimizer, generator):
+    for p, kept in zip(model.parameters(), state, strict=True):
+        p.data.copy_(kept)
 
 
 def new_run():
@@ -42,12 +41,13 @@ def new_run():
     return model, optimizer, optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch))
 
 
-def epochs_of(numbers, model, optimizer, scheduler, history):
+def train(numbers, model, optimizer, scheduler, history):
     for epoch in numbers:
         x = torch.randn(8, 3)
         history.append({"epoch": epoch, "rate": optimizer.param_groups[0]["lr"]})
+        loss = (model(x) - x[:, :2]).square().mean()
         optimizer.zero_grad()
-        (model(x) - x[:, :2]).square().mean().backward()
+        loss.backward()
         optimizer.step()
         scheduler.step()
     state = {
@@ -62,27 +62,27 @@ def epochs_of(numbers, model, optimizer, scheduler, history):
 
 def begin(epochs):
     torch.manual_seed(0)
-    return epochs_of(range(1, epochs + 1), *new_run(), [])
+    return train(range(1, epochs + 1), *new_run(), [])
 
 
-def go_on(count=True, rows=True, schedule=True, chance=True):
-    "Going on, with mistakes left in."
+def resume(count=True, rows=True, schedule=True, random=True):
+    "A `resume` with mistakes left in."
 
-    def going_on(epochs, state):
-        if not chance:
+    def resumes(epochs, state):
+        if not random:
             torch.set_rng_state(state["random"])
         model, optimizer, scheduler = new_run()
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         if schedule:
             scheduler.load_state_dict(state["scheduler"])
-        if chance:
+        if random:
             torch.set_rng_state(state["random"])
         history = list(state["history"]) if rows else []
         first = len(state["history"]) if count else 0
-        return epochs_of(range(first + 1, epochs + 1), model, optimizer, scheduler, history)
+        return train(range(first + 1, epochs + 1), model, optimizer, scheduler, history)
 
-    return going_on
+    return resumes
 
 
 WRONG = {
@@ -100,15 +100,15 @@ WRONG = {
         keep("generator"),
         keep("model"),
         keep(copied=False),
-        weights_only(),
+        (keep_weights, restore_weights),
         (lambda *parts: None, lambda *parts: None),
     ],
-    "check_go_on": [
-        (begin, go_on(count=False, schedule=False, chance=False)),
-        (begin, go_on(schedule=False, chance=False)),
-        (begin, go_on(chance=False)),
-        (begin, go_on(rows=False)),
+    "check_resume": [
+        (begin, resume(count=False, schedule=False, random=False)),
+        (begin, resume(schedule=False, random=False)),
+        (begin, resume(random=False)),
+        (begin, resume(rows=False)),
         (begin, lambda epochs, state: begin(epochs + 1)),
-        (begin, go_on(schedule=False)),
+        (begin, resume(schedule=False)),
     ],
 }

@@ -2,6 +2,7 @@ import numpy as np
 
 
 def times(call, clock, n=1):
+    "The times of some calls."
     found = []
     for _ in range(n):
         start = clock()
@@ -10,12 +11,12 @@ def times(call, clock, n=1):
     return found
 
 
-def in_turn(middle, skip=1, n=12):
-    "Time in turn, leave out the first `skip` rounds, and compare the `middle` of each."
+def in_turn(average, skip=1, n=12):
+    "Time in turn, leave out the first `skip` repeats, and compare the averages."
 
     def ratio(a, b, clock):
-        rounds = np.array([(*times(a, clock), *times(b, clock)) for _ in range(n)])[skip:]
-        return np.divide(*middle(rounds, axis=0))
+        pairs = np.array([times(a, clock) + times(b, clock) for _ in range(n)])[skip:]
+        return np.divide(*average(pairs, axis=0))
 
     return ratio
 

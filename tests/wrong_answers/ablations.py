@@ -1,36 +1,42 @@
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
 
-from s6erav3.training.train import Recipe
+from s6erav3.training.recipe import Recipe
 
 OLD = Recipe("old", epochs=2, schedule="one_cycle")
 NEW = replace(OLD, name="new", learning_rate=0.3)
 ACCURACY = {"old": (60.0, 72.0, 55.0), "new": (71.0, 70.0, 80.0)}
 
 
+def record(recipe, seed, test) -> dict:
+    "The record of a run that was never made."
+    last = ACCURACY[recipe.name][seed]
+    is_old = recipe is OLD
+    first = {"validation_accuracy": last + 3 * seed + is_old, "train_accuracy": last - 9}
+    final = {"validation_accuracy": last, "train_accuracy": last + seed * (1 + is_old)}
+    return {
+        "recipe_name": recipe.name,
+        "recipe": recipe.to_record(),
+        "seed": seed,
+        "history": [first, final],
+        "test_accuracy": test,
+    }
+
+
 def runs(new=NEW, seeds=(0, 1, 2), test=None) -> list[dict]:
-    "Records of runs that were never made."
-
-    def record(recipe, seed):
-        last = ACCURACY[recipe.name][seed]
-        history = [
-            {"validation_accuracy": last + 3 * seed + (recipe is OLD), "train_accuracy": last - 9},
-            {"validation_accuracy": last, "train_accuracy": last + seed * (1 + (recipe is OLD))},
-        ]
-        return {
-            "recipe_name": recipe.name,
-            "recipe": asdict(recipe),
-            "seed": seed,
-            "history": history,
-            "test_accuracy": test,
-        }
-
-    return [record(recipe, seed) for recipe in (OLD, new) for seed in seeds]
+    "The records of two recipes."
+    return [record(recipe, seed, test) for recipe in (OLD, new) for seed in seeds]
 
 
-old, new = (np.array(ACCURACY[name]) for name in ("old", "new"))
+def standardised(ddof):
+    "The mean difference, divided by the spread of the differences."
+    return lambda before, after: (after - before).mean() / (after - before).std(ddof=ddof)
+
+
+old = np.array(ACCURACY["old"])
+new = np.array(ACCURACY["new"])
 fair = runs()
 WRONG = {
     "check_false_alarms": [(0.05, 0.05), (0.95, 0.95), (0.95, 0.38), (0.95, 0.05**19), (95, 62)],
@@ -38,8 +44,8 @@ WRONG = {
         lambda before, after: stats.ttest_ind(after, before).statistic,
         lambda before, after: stats.ttest_rel(before, after).statistic,
         lambda before, after: (after - before).mean(),
-        lambda before, after: (after - before).mean() / (after - before).std() * len(after) ** 0.5,
-        lambda before, after: (after - before).mean() / (after - before).std(ddof=1),
+        lambda before, after: standardised(0)(before, after) * len(after) ** 0.5,
+        standardised(1),
         lambda before, after: stats.wilcoxon(after, before).statistic,
     ],
     "check_comparison": [

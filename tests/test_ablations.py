@@ -1,0 +1,244 @@
+"The recipes of the studies, and what the pages say of their records."
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from s6erav3.ablations import (
+    ABLATIONS,
+    WIDTH_MULTIPLIERS,
+    ablation,
+    final_accuracies,
+    get_recipes,
+    paired_test,
+    scaled_recipe,
+)
+from s6erav3.experiments import results_table
+from s6erav3.models.model import CHANNELS, MNISTModel, count_parameters
+from s6erav3.models.weights import load_pretrained
+from s6erav3.training.recipe import Recipe
+from s6erav3.training.record import read_record, read_study
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+
+
+@pytest.fixture(scope="module")
+def tested() -> list[dict]:
+    "The records of the runs that used the test set."
+    return [read_record(path) for path in sorted(RESULTS.glob("*-seed*.json"))]
+
+
+@pytest.fixture(scope="module")
+def accuracy() -> pd.DataFrame:
+    "The final validation accuracies of the ablation: steps in rows, seeds in columns."
+    table = final_accuracies(read_study(RESULTS / "ablation.jsonl"))
+    return table.rename(lambda name: name.removeprefix("ablation-")).loc[list(ABLATIONS)]
+
+
+@pytest.fixture(scope="module")
+def successful(accuracy) -> pd.DataFrame:
+    "The same without the runs that failed."
+    return accuracy.where(accuracy > 50)
+
+
+@pytest.fixture(scope="module")
+def steps(successful) -> pd.DataFrame:
+    "The paired test of each step against the one that it builds on."
+    rows = {}
+    for name, (parent, _) in ABLATIONS.items():
+        if parent:
+            both = successful.loc[[parent, name]].dropna(axis=1)
+            test = paired_test(both.loc[parent], both.loc[name])
+            rows[name] = {"pairs": both.shape[1], **test}
+    return pd.DataFrame(rows).T
+
+
+def excludes_zero(steps: pd.DataFrame) -> set[str]:
+    return set(steps.index[steps["low"] * steps["high"] > 0])
+
+
+def test_a_step_changes_what_it_names_and_nothing_else():
+    for name, (parent, changes) in ABLATIONS.items():
+        if not parent:
+            continue
+        before = asdict(ablation(parent))
+        after = asdict(ablation(name))
+        assert {key for key in after if after[key] != before[key]} == {"name", *changes}, name
+    assert ablation("norm").channels == Recipe.original().channels
+
+
+def test_recipes_are_found_by_name():
+    assert get_recipes("best") == [Recipe.best()]
+    assert get_recipes("ablation-norm") == [ablation("norm")]
+    assert get_recipes("frontier-6926") == [scaled_recipe(1)]
+    assert len(get_recipes("ablation")) == len(ABLATIONS)
+    assert len(get_recipes("frontier")) == len(WIDTH_MULTIPLIERS)
+    with pytest.raises(ValueError, match="there is no recipe 'ablation-floor'"):
+        get_recipes("ablation-floor")
+
+
+def test_a_point_of_the_frontier_differs_from_smallest_99_in_time_and_width():
+    fields = {"name": "frontier-6926", "epochs": 8, "no_aug_epochs": 2, "channels": CHANNELS}
+    assert asdict(scaled_recipe(1)) == asdict(Recipe.smallest_99()) | fields
+
+
+def test_paired_test_agrees_with_its_formula():
+    before = pd.Series([99.0, 99.2, 99.1, 98.9])
+    after = pd.Series([99.1, 99.2, 99.4, 99.1])
+    found = paired_test(before, after)
+    differences = after - before
+    error = differences.std() / 2
+    half_width = stats.t.ppf(0.975, df=3) * error
+    assert np.isclose(found["gain"], 0.15)
+    assert np.isclose(found["high"] - found["gain"], half_width)
+    assert np.isclose(found["gain"] - found["low"], half_width)
+    assert np.isclose(found["p"], 2 * stats.t.sf(0.15 / error, df=3))
+
+
+def test_the_seed_alone_changes_the_accuracy(tested):
+    original = [r["test_accuracy"] for r in tested if r["recipe_name"] == "original"]
+    assert np.ptp(original) > 0.1
+
+
+def test_which_runs_fail(accuracy, successful):
+    failed = successful.isna().sum(axis=1)
+    assert failed[failed > 0].to_dict() == {"bare-quick": 2, "average": 1}
+    assert accuracy.loc["bare"].min() > 98
+
+
+def test_which_steps_exclude_zero(steps):
+    dropouts = {"cycle-dropout-5", "cycle-dropout-10"}
+    assert excludes_zero(steps) == {"norm", "ema", "cycle", "cycle-ema", *dropouts}
+    assert len(steps) == 19
+    assert 0.08 < np.median((steps["high"] - steps["low"]) / 2) < 0.14
+
+
+def test_which_steps_pass_the_false_discovery_rate(steps):
+    adjusted = pd.Series(stats.false_discovery_control(steps["p"]), index=steps.index)
+    passed = {"cycle-dropout-5", "cycle-dropout-10", "ema", "cycle"}
+    assert set(adjusted.index[adjusted < 0.05]) == passed
+    assert 0.05 < adjusted["norm"] < 0.055 and steps.loc["norm", "pairs"] == 4
+    assert adjusted.drop([*passed, "norm"]).min() > 0.1
+
+
+def test_steps_of_the_network(accuracy, steps, successful):
+    assert 0.35 < steps.loc["norm", "gain"] < 0.5
+    assert (steps.loc[["norm", "ema", "cycle"], "low"] > 0).all()
+    assert (steps.loc[["transition", "average"], "low"] < -0.3).all()
+    total = successful.loc["teacher"].mean() - successful.loc["bare"].mean()
+    assert steps.loc[["norm", "cycle"], "gain"].sum() > 0.8 * total
+    parameters = {
+        name: count_parameters(MNISTModel(recipe.channels, 0.0, recipe.pool, recipe.norm))
+        for name, recipe in (("bare", ablation("bare")), ("average", ablation("average")))
+    }
+    assert 0.55 < parameters["average"] / parameters["bare"] < 0.61
+    assert steps.loc["ema", "gain"] < steps.loc["cycle", "gain"]
+    assert (accuracy.loc["plateau"] == accuracy.loc["norm"]).sum() == 2
+
+
+def test_dropout_hurts_with_every_seed(accuracy, steps):
+    gains = steps["gain"]
+    assert -0.18 < gains["cycle-dropout-10"] < -0.15
+    assert 2.5 < gains["cycle-dropout-10"] / gains["cycle-dropout-5"] < 3.5
+    assert (accuracy.loc["cycle-dropout-5"] < accuracy.loc["cycle"]).all()
+    assert (accuracy.loc["cycle-dropout-10"] < accuracy.loc["cycle"]).all()
+    assert steps.loc["cycle-ema", "high"] < 0
+
+
+def test_the_interval_of_muon_touches_zero(steps):
+    assert -0.01 < steps.loc["muon", "low"] < 0.01
+
+
+def test_the_points_of_the_frontier():
+    table = final_accuracies(read_study(RESULTS / "frontier.jsonl"))
+    table.index = table.index.str.removeprefix("frontier-").astype(int)
+    means = table.sort_index().mean(axis=1)
+    errors = 100 - means
+    assert means.is_monotonic_increasing and table.shape == (8, 5)
+    assert errors[1_071] < 0.5 * errors[533]
+    assert 0.8 < errors[13_148] / errors[6_926] < 0.9
+    for recipe, n in zip(get_recipes("frontier"), means.index):
+        assert count_parameters(MNISTModel(recipe.channels)) == n
+
+
+def test_10_000_images_add_an_uncertainty():
+    assert 0.12 < 196 * np.sqrt(0.0047 * 0.9953 / 10_000) < 0.14
+
+
+def test_small_networks_gain_from_more_epochs():
+    searched = final_accuracies(read_study(RESULTS / "search.jsonl"))
+    frontier = final_accuracies(read_study(RESULTS / "frontier.jsonl"))
+    longer = searched.loc["narrow-1860"].mean()
+    assert longer > frontier.loc["frontier-1860"].mean() + 0.15
+
+
+def test_test_accuracies_exceed_validation_accuracies(tested):
+    chosen = [r for r in tested if not r["recipe_name"].startswith("smallest")]
+    searched = read_study(RESULTS / "search.jsonl")
+    board = results_table(chosen, [r for r in tested + searched if r["holdout"] == 5_000])
+    assert set(board.index) == {"best", "fast", "original"}
+    excess = board["mean"] - board["validation, last epoch"]
+    assert (excess.round(2) >= 0.07).all()
+
+
+def test_the_quoted_means(tested):
+    board = results_table(tested, [])
+    mean = board["mean"]
+    assert 99.48 < mean["best"] < 99.54 and board.loc["best", "seeds"] == 10
+    assert mean["fast"] > 99.40 and mean["original"] < 99.42
+    assert mean["smallest_99"] > 99.0 and board.loc["smallest_99", "seeds"] == 5
+    assert mean["smallest_994"] > max(99.4, mean["original"], mean["fast"] - 0.01)
+    assert board.loc["smallest_994", "seeds"] == 5
+    assert load_pretrained("smallest_994").conv5[0].out_channels == 15
+
+
+def test_muon_lowers_the_loss_of_short_runs():
+    losses = {}
+    for record in read_study(RESULTS / "search.jsonl"):
+        loss = record["history"][-1]["validation_loss"]
+        losses.setdefault(record["recipe_name"], []).append(loss)
+    means = {name: np.mean(values) for name, values in losses.items()}
+    assert means["short-muon"] < means["short"] and means["short-muon-64"] < means["short"]
+    assert means["four-all"] < min(means["four-half"], means["four-sgd"])
+
+
+def test_four_epochs_judged_by_all_images():
+    table = final_accuracies(read_study(RESULTS / "search.jsonl"))
+    four = table.loc[["four-all", "four-half", "four-sgd"]].dropna(axis=1)
+    assert four.shape == (3, 3) and np.ptp(four.mean(axis=1)) < 0.03
+    records = [r for r in read_study(RESULTS / "search.jsonl") if r["recipe_name"] == "four-all"]
+    for record in records:
+        assert Recipe.from_record(record) == replace(Recipe.fast(), name="four-all")
+
+
+def kinds_of_students() -> pd.DataFrame:
+    "Students, mean accuracy and mean loss by what a student has that differs from most."
+    lines = (RESULTS / "distillation.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = pd.DataFrame([json.loads(line) for line in lines[1:]])
+    outcome = ["round", "epoch", "validation_loss", "validation_accuracy"]
+    students = rows[rows["epoch"] == 20].drop_duplicates(list(rows.columns.drop(outcome)))
+    choices = students.drop(columns=[*outcome, "fold", "seed"])
+    usual = choices.mode().iloc[0]
+    changes = []
+    for _, student in choices.iterrows():
+        differing = student[student != usual]
+        changes.append(", ".join(f"{name} {value}" for name, value in differing.items()))
+    return students.groupby(np.array(changes)).agg(
+        n=("fold", "size"),
+        accuracy=("validation_accuracy", "mean"),
+        loss=("validation_loss", "mean"),
+    )
+
+
+def test_a_teacher_helps_and_none_is_better_than_that_of_best():
+    kinds = kinds_of_students()
+    alike = kinds.loc[""]
+    assert alike["n"] == 2 and kinds["n"].sum() == 48
+    assert 0.05 < alike["accuracy"] - kinds.loc["weight 0.0", "accuracy"] < 0.15
+    assert (kinds["accuracy"] < alike["accuracy"] + 0.03).all()
+    assert kinds["loss"].idxmax() == "weight 0.0"

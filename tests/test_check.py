@@ -1,0 +1,173 @@
+"""The test command finds what fails, names what was running, and leaves no process behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SETTINGS = """\
+[DEFAULT]
+lib_name = small
+lib_path = small
+nbs_path = nbs
+repo = small
+user = nobody
+description = small
+author = nobody
+author_email = nobody@example.org
+tst_flags = slow mnist
+"""
+CALL = """\
+import sys
+sys.path.insert(0, {tools!r})
+import check, jobs
+if __name__ == "__main__":
+    check.PRELOAD = []
+    check.find_mnist = lambda root: False
+    jobs.PATIENCE = {patience}
+    sys.exit(check.main({arguments!r}, check.Path({root!r})))
+"""
+ENDLESS = """\
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+open({file!r}, "w").write(str(child.pid))
+time.sleep(1000)
+"""
+
+
+def write_notebook(path: Path, *sources: str) -> None:
+    "Write a notebook of some cells."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+@pytest.fixture
+def project(tmp_path):
+    "A project with one notebook and one test that pass, in which a test may put more."
+    (tmp_path / "settings.ini").write_text(SETTINGS)
+    write_notebook(tmp_path / "nbs" / "good.ipynb", "assert 1 + 1 == 2")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
+    (tmp_path / "tests" / "test_good.py").write_text("def test_good():\n    pass\n")
+    return tmp_path
+
+
+def start(project: Path, *arguments: str, patience: float = 900) -> subprocess.Popen:
+    "Start the test command on a project."
+    call = CALL.format(
+        tools=str(ROOT / "tools"),
+        root=str(project),
+        patience=patience,
+        arguments=["--workers", "2", *arguments],
+    )
+    (project / "call.py").write_text(call)
+    return subprocess.Popen(
+        [sys.executable, "call.py"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for_file(path: Path, process: subprocess.Popen) -> int:
+    "The number that a file holds, once it is there."
+    while not (path.exists() and path.read_text()):
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+def is_gone(pid: int) -> bool:
+    "Whether a process has ended, or soon does."
+    for _ in range(200):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        status = Path(f"/proc/{pid}/stat")
+        if status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            return True  # nobody has asked what became of it
+        time.sleep(0.05)
+    return False
+
+
+def test_what_fails_is_named_with_its_traceback(project):
+    write_notebook(project / "nbs" / "internals" / "bad.ipynb", "1 / 0")
+    write_notebook(project / "nbs" / "flags.ipynb", "#| slow\n1 / 0", "#| mnist\n1 / 0")
+    (project / "tests" / "test_bad.py").write_text("def test_bad():\n    assert 3 == 4\n")
+    process = start(project)
+    said, _ = process.communicate()
+    assert process.returncode == 1
+    assert re.search(r"^passed  nbs/good.ipynb", said, re.M)
+    assert re.search(r"^passed  nbs/flags.ipynb", said, re.M)
+    assert "ZeroDivisionError" in said
+    assert re.search(r"^FAILED  nbs/internals/bad.ipynb", said, re.M)
+    assert "FAILED tests/test_bad.py::test_bad" in said
+    assert said.rstrip().endswith("FAILED: nbs/internals/bad.ipynb, tests")
+
+
+def test_slow_cells_run_where_all_is_asked_for(project):
+    write_notebook(project / "nbs" / "flags.ipynb", "#| slow\n1 / 0")
+    process = start(project, "--all", "nbs/flags.ipynb")
+    said, _ = process.communicate()
+    assert process.returncode == 1
+    assert re.search(r"^FAILED  nbs/flags.ipynb", said, re.M)
+
+
+def test_names_choose_what_runs(project):
+    process = start(project, "nbs/good.ipynb")
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    assert [line.split("  ")[1] for line in said.splitlines() if "  " in line] == ["nbs/good.ipynb"]
+    assert said.rstrip().endswith("all passed")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_a_run_ends_what_it_started(project, number):
+    "And the notebook that was running is named, if there is anybody left to say so."
+    file = project / "pid.txt"
+    write_notebook(project / "nbs" / "endless.ipynb", ENDLESS.format(file=str(file)))
+    process = start(project, "nbs/endless.ipynb")
+    child = wait_for_file(file, process)
+    process.send_signal(number)
+    said, _ = process.communicate()
+    assert is_gone(child)
+    if number == signal.SIGKILL:
+        return
+    assert process.returncode == 128 + number
+    name = signal.Signals(number).name
+    assert re.search(rf"^{name}: stopped while running nbs/endless.ipynb \(\d+ s\)$", said, re.M)
+
+
+def test_the_test_that_was_running_is_named(project):
+    file = project / "pid.txt"
+    body = ENDLESS.format(file=str(file)).replace("\n", "\n    ")
+    (project / "tests" / "test_endless.py").write_text(f"def test_endless():\n    {body}\n")
+    process = start(project, "tests/test_endless.py")
+    child = wait_for_file(file, process)
+    process.terminate()
+    said, _ = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "stopped while running tests/test_endless.py::test_endless" in said
+    assert is_gone(child)
+
+
+def test_a_notebook_without_progress_is_stopped_and_the_others_go_on(project):
+    file = project / "pid.txt"
+    write_notebook(project / "nbs" / "endless.ipynb", ENDLESS.format(file=str(file)))
+    process = start(project, "nbs/endless.ipynb", "nbs/good.ipynb", patience=5)
+    said, _ = process.communicate()
+    assert process.returncode == 1
+    assert re.search(r"^FAILED  nbs/endless.ipynb .* made no progress for 5 s", said, re.M)
+    assert "time.sleep" in said or "Thread" in said, "its traceback says where it was"
+    assert re.search(r"^passed  nbs/good.ipynb", said, re.M)
+    assert is_gone(int(file.read_text()))

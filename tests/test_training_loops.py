@@ -1,0 +1,62 @@
+"The training loops that are compared, and how they are timed."
+
+import numpy as np
+import pytest
+import torch
+
+from s6erav3 import bench
+from s6erav3.data.mnist import load_splits
+from s6erav3.inference import evaluate
+from s6erav3.models.model import MNISTModel
+from s6erav3.training.execution import EAGER
+from s6erav3.training.recipe import Recipe
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return load_splits("digits")
+
+
+def our_loop_eagerly(*args):
+    return bench.our_loop(*args, execution=EAGER)
+
+
+LOOPS = [bench.published_loop, bench.example_loop, our_loop_eagerly]
+
+
+@pytest.mark.parametrize("loop", LOOPS, ids=lambda loop: loop.__name__)
+def test_every_loop_trains(loop, splits):
+    torch.manual_seed(0)
+    model = MNISTModel()
+    before = evaluate(model, splits.valid)[0]
+    train_batches = loop(model, splits.train, Recipe.original())
+    for _ in range(4):
+        train_batches(10)
+    assert evaluate(model, splits.valid)[0] < before - 0.2
+
+
+def test_loops_are_timed_in_turn():
+    calls = []
+    loops = {name: lambda n, name=name: calls.append((name, n)) for name in ("a", "b")}
+    times = bench.interleaved_timing(loops, n=7, repeats=3)
+    assert calls == [("a", 7), ("b", 7)] * 4
+    assert {name: len(seconds) for name, seconds in times.items()} == {"a": 3, "b": 3}
+
+
+def test_bench_summarises_the_times(splits, monkeypatch):
+    times = {"published loop": [4.0, 2.0, 3.0], "ours": [1.5, 1.0, 2.0]}
+    asked = []
+
+    def timing(loops, n, repeats):
+        asked.append((n, repeats))
+        return times
+
+    monkeypatch.setattr(bench, "_all_loops", lambda *args: {})
+    monkeypatch.setattr(bench, "interleaved_timing", timing)
+    published, ours = bench.bench(splits, batches=1_000, repeats=3)
+    n_batches = 11  # 1,297 images in batches of 128
+    assert asked == [(n_batches, 3)]
+    assert published["name"] == "published loop" and published["ratio_to_published"] == 1
+    assert np.isclose(published["seconds_per_epoch"], 3 * n_batches)
+    assert np.isclose(ours["seconds_per_epoch"], 1.5 * n_batches)
+    assert np.isclose(ours["spread"], 0.5 * n_batches) and ours["ratio_to_published"] == 2
