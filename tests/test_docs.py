@@ -26,14 +26,14 @@ needs_sphinx = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory):
     "The site, built once; what is wrong with it is for a test to say."
     out = tmp_path_factory.mktemp("site")
     return out, docs.build(out)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def read(site):
     "The pages of the site, read once."
     return links.read(site[0])
