@@ -38,6 +38,24 @@ THOROUGH = {  # what only `make test-all` runs: modules, and tests of other modu
 }
 
 
+SHARING = {"test_browser", "test_docs", "test_notebooks"}  # share what is slow to make
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    "Several processes share the tests one by one; a module of `SHARING` goes to one of them."
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        "Deals out tests and whole modules."
+
+        def _split_scope(self, nodeid):
+            module = nodeid.split("::")[0]
+            return module if Path(module).stem in SHARING else nodeid
+
+    return Scheduling(config, log)
+
+
 def pytest_ignore_collect(collection_path, config):
     "With `-m quick …`, the other modules are not even imported."
     is_module = collection_path.name.startswith("test_")

@@ -18,7 +18,6 @@ import links  # noqa: E402  (docs says where it is)
 import pages  # noqa: E402
 import reference  # noqa: E402
 
-pytestmark = pytest.mark.xdist_group("site")
 NOTEBOOKS = docs.gather(ROOT)
 needs_sphinx = pytest.mark.skipif(
     any(find_spec(name) is None for name in docs.NEEDED),

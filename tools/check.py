@@ -101,8 +101,6 @@ def pytest_job(tests: list[str], speed: str, workers: int, root: Path) -> jobs.J
         "10",
         "-n",
         str(workers),
-        "--dist",
-        "loadgroup",
     ]
     if not tests:
         options += ["-m", MARKS[speed]]
