@@ -83,6 +83,7 @@ class AtWork:
         self.config = config
         self.running: dict[str, None] = {}
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid):
         self.running[nodeid] = None
 

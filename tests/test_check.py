@@ -154,6 +154,7 @@ def test_the_test_that_was_running_is_named(project):
     (project / "tests" / "test_endless.py").write_text(f"def test_endless():\n    {body}\n")
     process = start(project, "tests/test_endless.py")
     child = wait_for_file(file, process)
+    time.sleep(2)  # the test reports its start to another process, which must have read it
     process.terminate()
     said, _ = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM
