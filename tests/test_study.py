@@ -48,3 +48,13 @@ def test_a_damaged_record_makes_no_study(sweep, tmp_path, capsys):
     (sweep / "original-seed1" / "record.json").write_text("{")
     assert study.main([str(sweep), str(tmp_path / "study.jsonl"), "--command", COMMAND]) == 1
     assert "original-seed1" in capsys.readouterr().err
+
+
+def test_a_study_without_its_first_line_is_refused(tmp_path):
+    "A record in its place would be lost without a word."
+    lines = (ROOT / "results" / "frontier.jsonl").read_text(encoding="utf-8").splitlines(True)
+    for name, kept in (("headless", lines[1:]), ("cut off", lines[:-1]), ("empty", [])):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(kept), encoding="utf-8")
+        with pytest.raises(ValueError, match="line 1 of"):
+            read_study(path)

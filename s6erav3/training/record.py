@@ -12,7 +12,7 @@ import math
 import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import torch
 
@@ -193,17 +193,29 @@ def _finite(text: str) -> float:
 
 # %% ../../nbs/internals/records.ipynb #c611843d
 def read_study(path: str | Path) -> list[RunRecord]:
-    "The records of a study; `ValueError` names the line that does not hold one."
+    "The records of a study; `ValueError` names the line that is not as it should be."
     lines = Path(path).read_text(encoding="utf-8").splitlines()
+    head = _study_line(path, 1, lines[0] if lines else "")
+    if "command" not in head or head.get("runs") != len(lines) - 1:
+        raise ValueError(f"line 1 of {path} does not state the command and the number of runs")
     records = []
     for number, line in enumerate(lines[1:], 2):
+        record = _study_line(path, number, line)
         try:
-            record = json.loads(line, parse_float=_finite, parse_constant=_finite)
             _check_record(record)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise ValueError(f"line {number} of {path} is not a record: {error}") from error
         records.append(record)
     return records
+
+# %% ../../nbs/internals/records.ipynb #0aea3e53
+def _study_line(path: str | Path, number: int, line: str) -> Any:
+    "The object in a line of a study."
+    try:
+        value = json.loads(line, parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"line {number} of {path} is not a record: {error}") from error
+    return value if isinstance(value, dict) else {}
 
 # %% ../../nbs/internals/records.ipynb #8bca586a
 def write_study(records: list[RunRecord], command: str, path: str | Path):
