@@ -27,6 +27,10 @@ setup(
     ],
     python_requires=f">={settings['min_python']}",
     packages=find_packages(include=["s6erav3", "s6erav3.*"]),
+    # An editable installation then puts the clone on Python's path. Otherwise it would be an import
+    # hook, which comes too late in the folder above a clone: `import s6erav3` would find the clone,
+    # a folder of that name, as an empty package.
+    package_dir={"": "."},
     package_data={"s6erav3": ["weights/*", "pictures/drawing.*", "evaluation/votes/*"]},
     install_requires=settings["requirements"].split(),
     extras_require={

@@ -32,6 +32,8 @@ NOT_OF_THE_WHEEL = {  # tests of the clone, and those that need what only the ex
     "test_glossary",
     "test_gpu",
     "test_house",
+    "test_install",
+    "test_libraries",
     "test_notebooks",
     "test_package",
     "test_sweep",
@@ -75,14 +77,14 @@ def build_wheel(folder: Path) -> Path:
 
 def output_of(command: list, **options) -> str:
     "What a command prints. `CalledProcessError` if it fails."
-    done = subprocess.run(command, check=True, capture_output=True, text=True, **options)
+    done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8", **options)
     return done.stdout.strip()
 
 
 def make_environment(base: str, wheel: Path, folder: Path) -> tuple[Path, dict[str, str]]:
     "An environment with the wheel and what its tests need: its Python and its packages' versions."
     subprocess.run([base, "-m", "venv", folder], check=True)
-    python = folder / "bin" / "python"
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     options = [*shlex.split(os.environ.get("PIP_ARGS", "")), "-c", ROOT / "constraints.txt"]
     pip = [python, "-m", "pip"]
     subprocess.run([*pip, "install", "-q", *options, wheel, *NEEDED], check=True)
@@ -112,7 +114,10 @@ def run_tests(python: Path, tree: Path) -> dict:
     names = [path for path in found if path.stem not in NOT_OF_THE_WHEEL]
     options = ["-q", "-rfEs", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [python, "-m", "pytest", *options, *names], cwd=tree, capture_output=True, text=True
+        [python, "-X", "utf8", "-m", "pytest", *options, *names],
+        cwd=tree,
+        capture_output=True,
+        encoding="utf-8",
     )
     print(done.stdout[-3_000:], done.stderr[-2_000:], flush=True)
     last = done.stdout.splitlines()[-1]
