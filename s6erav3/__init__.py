@@ -8,9 +8,10 @@ __all__ = ['MNISTModel', 'load_pretrained', 'layer_table', 'Recipe', 'fit', 'pre
 
 # %% ../nbs/index.ipynb #3f0c92de
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 # %% ../nbs/index.ipynb #f7324032
-_public = {
+_MODULES = {  # where each public name is
     "MNISTModel": "models.model",
     "load_pretrained": "models.weights",
     "layer_table": "anatomy.table",
@@ -20,9 +21,22 @@ _public = {
 }
 _all_ = ["MNISTModel", "load_pretrained", "layer_table", "Recipe", "fit", "predict"]
 
+if TYPE_CHECKING:  # for editors and mypy, which do not run `__getattr__`
+    from s6erav3.anatomy.table import layer_table
+    from s6erav3.models.model import MNISTModel
+    from s6erav3.models.weights import load_pretrained
+    from s6erav3.pictures.predict import predict
+    from s6erav3.training.recipe import Recipe
+    from s6erav3.training.trainer import fit
 
-def __getattr__(name):
-    "Import what the package offers when it is first asked for, so that `import s6erav3` is quick."
-    if name not in _public:
+
+def __getattr__(name: str):
+    "Import a public name at its first use (PEP 562), so that `import s6erav3` is quick."
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_public[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    "The names that an editor offers: also those that are not imported yet."
+    return sorted({*globals(), *_MODULES})

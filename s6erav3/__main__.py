@@ -6,6 +6,7 @@
 __all__ = ['EARLIER_OPTIONS', 'EARLIER_COMMANDS', 'INTERRUPTED', 'TERMINATED', 'main']
 
 # %% ../nbs/internals/command_line.ipynb #72797068
+import io
 import signal
 import sys
 from typing import Optional
@@ -48,11 +49,19 @@ def _terminate(*_):
     "End as after Ctrl-C, so that a sweep ends its workers too."
     raise SystemExit(TERMINATED)
 
+# %% ../nbs/internals/command_line.ipynb #0b135bcf
+def _replace_unprintable():
+    "Print `?` for a character that the console does not have, in place of an error."
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
 # %% ../nbs/internals/command_line.ipynb #6f3e9a90
 def main(args: Optional[list[str]] = None) -> int:
     "Run the command with `args` (those of the process if None); the exit status."
     if args is None:
         signal.signal(signal.SIGTERM, _terminate)
+        _replace_unprintable()
         args = sys.argv[1:]
     options, files = _split_at_dashes(list(args))
     debug = "--debug" in options  # wherever it stands, so the commands never see it

@@ -27,6 +27,7 @@ from s6erav3.training.execution import (
     MIN_SAMPLES_TO_COMPILE,
     ExecutionConfig,
     build_train_step,
+    synchronize,
 )
 from .training.loop import make_batches, make_optimizer, train_epoch
 from .training.recipe import Recipe
@@ -141,8 +142,7 @@ def interleaved_timing(
         for name, train_batches in loops.items():
             start = time.perf_counter()
             train_batches(n)
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
+            synchronize()
             times[name].append((time.perf_counter() - start) / n)
     return {name: seconds[1:] for name, seconds in times.items()}
 

@@ -16,19 +16,25 @@ from pathlib import Path
 import pandas as pd
 import torch
 from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import ProcessPoolExecutor, as_completed
 from torch import nn
 from tqdm import tqdm
 
 from .data.augment import normalize
-from .data.mnist import Splits
+from .data.mnist import Digits, Splits
 from .files import atomic_write
 from .models.model import MNISTModel
 from .models.weights import save_weights
 from .training.checkpoint import read_checkpoint
 from .training.execution import ExecutionConfig, autotune
 from .training.recipe import Recipe
-from .training.record import RunRecord, RunSpec, is_finished, read_record, write_record
+from s6erav3.training.record import (
+    RunRecord,
+    RunSpec,
+    check_same_run,
+    read_record,
+    write_record,
+)
 from .training.train import CHECKPOINT_FILE, run_recipe
 
 # %% ../nbs/internals/sweeps.ipynb #d6445023
@@ -56,8 +62,9 @@ def _set_aside_if_unusable(checkpoint: Path, spec: RunSpec):
     try:
         read_checkpoint(checkpoint, spec.resumable_identity())
     except ValueError as error:
-        aside = checkpoint.with_name(f"{checkpoint.name}.unusable")
-        checkpoint.replace(aside)
+        # earlier versions had another suffix
+        found = checkpoint if checkpoint.exists() else checkpoint.with_suffix(".pth")
+        aside = found.replace(found.with_name(f"{found.name}.unusable"))
         print(f"{error}; set aside as {aside.name}, and the run starts again", flush=True)
 
 # %% ../nbs/internals/sweeps.ipynb #7dae7113
@@ -69,8 +76,6 @@ def _attempt(
     checkpoint: Path | None = None,  # file to resume from, if it is there
 ) -> _Result:
     "Make a run; an exception becomes a fault, which the caller reports."
-    if threads:
-        torch.set_num_threads(threads)
     if checkpoint:
         _set_aside_if_unusable(checkpoint, spec)
     torch.compiler.reset()  # PyTorch compiles a function eight times only, then runs it eagerly
@@ -80,10 +85,14 @@ def _attempt(
         epochs.append(_half_precision(model))
 
     watch = keep if save_epochs else None
+    threads_before = torch.get_num_threads()  # a single worker is the caller's own process
+    torch.set_num_threads(threads or threads_before)
     try:
         run = run_recipe(spec, test, False, watch, checkpoint, resume=True)
     except Exception as error:
         return _Result(spec.name, fault=f"{type(error).__name__}: {error}")
+    finally:
+        torch.set_num_threads(threads_before)
     return _Result(spec.name, run, epochs)
 
 # %% ../nbs/internals/sweeps.ipynb #4ae3ba39
@@ -100,7 +109,8 @@ def _is_finished(folder: Path, spec: RunSpec, test: bool) -> bool:
         return False
     if test and record["test_accuracy"] is None:
         raise ValueError(f"{path} is of a run without a test; use another folder")
-    return is_finished(path, spec)
+    check_same_run(record, spec, path)
+    return True
 
 # %% ../nbs/internals/sweeps.ipynb #e9f46a4e
 def _keep(folder: Path, model: nn.Module, record: RunRecord, epochs: list[dict]):
@@ -112,6 +122,20 @@ def _keep(folder: Path, model: nn.Module, record: RunRecord, epochs: list[dict])
     save_weights(model, folder / "mnist_model.pth")
     write_record(record, folder / "record.json")
     (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+
+# %% ../nbs/internals/sweeps.ipynb #f4a67ad3
+_NO_IMAGES = Digits(torch.empty(0), torch.empty(0))
+_NO_SPLITS = Splits(_NO_IMAGES, None, _NO_IMAGES, "")
+
+
+def _call(spec: RunSpec, *args) -> tuple:
+    "The call that makes a run: function, arguments, keywords. The images are an argument."
+    return delayed(_attempt_on)(spec.splits, replace(spec, splits=_NO_SPLITS), *args)
+
+
+def _attempt_on(splits: Splits, spec: RunSpec, *args) -> _Result:
+    "`_attempt` with the images of `splits`."
+    return _attempt(replace(spec, splits=splits), *args)
 
 # %% ../nbs/internals/sweeps.ipynb #b749cbc1
 def make_specs(
@@ -152,12 +176,12 @@ def sweep(
     threads = None if dask_address else max(1, cores // jobs)
     missing = missing if dask_address else _autotuned(missing)
     faults = {}
-    with _workers(min(jobs, len(missing)), dask_address), _progress(specs, missing) as progress:
-        calls = []
-        for spec in missing:
-            checkpoint = None if dask_address or save_epochs else _checkpoint(output_dir, spec)
-            calls.append(delayed(_attempt)(spec, test, save_epochs, threads, checkpoint))
-        for result in Parallel(return_as="generator_unordered")(calls):
+    calls = []
+    for spec in missing:
+        checkpoint = None if dask_address or save_epochs else _checkpoint(output_dir, spec)
+        calls.append(_call(spec, test, save_epochs, threads, checkpoint))
+    with _results(calls, jobs, dask_address) as results, _progress(specs, missing) as progress:
+        for result in results:
             if result.run:
                 model, record = result.run
                 _keep(output_dir / result.name, model, record, result.epochs)
@@ -194,18 +218,35 @@ def _autotuned(specs: list[RunSpec]) -> list[RunSpec]:
 
 # %% ../nbs/internals/sweeps.ipynb #6a443a84
 @contextmanager
-def _workers(jobs: int, dask_address: str | None) -> Iterator[None]:
-    "joblib uses local processes, which end with the block, or the workers of a Dask cluster."
+def _results(
+    calls: list[tuple],  # that return a `_Result` each
+    jobs: int,  # processes at most; one is this process
+    dask_address: str | None,
+) -> Iterator[Iterable[_Result]]:
+    "The results of calls as they come, from a Dask cluster or from processes of this block alone."
+    n_workers = min(jobs, len(calls))
     if dask_address:
+        splits = {id(args[0]): args[0] for _, args, _ in calls}
         with _dask_client(dask_address) as client:
-            with parallel_config("dask", client=client, n_jobs=-1):
-                yield
-        return
+            with parallel_config("dask", client=client, scatter=[*splits.values()], n_jobs=-1):
+                yield Parallel(return_as="generator_unordered")(calls)
+    elif n_workers == 1:
+        yield (function(*args) for function, args, _ in calls)
+    else:
+        with _processes(n_workers) as executor:
+            futures = [executor.submit(function, *args) for function, args, _ in calls]
+            yield (future.result() for future in as_completed(futures))
+
+
+@contextmanager
+def _processes(n: int) -> Iterator[ProcessPoolExecutor]:
+    "An executor of `n` processes that share the cores, and that are killed when the block ends."
+    threads = max(1, (os.cpu_count() or 1) // n)
+    executor = ProcessPoolExecutor(n, env={"OMP_NUM_THREADS": str(threads)})
     try:
-        with parallel_config("loky", n_jobs=jobs):
-            yield
+        yield executor
     finally:
-        get_reusable_executor().shutdown(kill_workers=True)
+        executor.shutdown(kill_workers=True)
 
 # %% ../nbs/internals/sweeps.ipynb #6f0e8ecc
 def _dask_client(address: str):
@@ -281,7 +322,7 @@ def _validation_accuracies(recipe: Recipe, records: list[RunRecord]) -> list[lis
     "The validation accuracies by epoch of all runs of `recipe`, whatever their name."
     found = []
     for record in records:
-        same = replace(Recipe.from_record(record), name=recipe.name) == recipe
+        same = Recipe.from_record(record).replace(name=recipe.name) == recipe
         if record["holdout"] and same:
             found.append([row["validation_accuracy"] for row in record["history"]])
     return found

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 os.environ["S6ERAV3_OFFLINE"] = "1"
+os.environ.setdefault("PYTHONUTF8", "1")  # for what tests start and read
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # or each of several processes would use all processors
 
 QUICK = {  # the modules that `make quick` runs
     "test_cli",
+    "test_console",
     "test_data",
     "test_evaluation",
     "test_glossary",
@@ -24,6 +26,7 @@ QUICK = {  # the modules that `make quick` runs
     "test_model",
     "test_notebooks",
     "test_package",
+    "test_recipes",
     "test_records",
     "test_versions",
 }
@@ -34,7 +37,6 @@ THOROUGH = {  # what only `make test-all` runs: modules, and tests of other modu
         "test_field_is_what_the_gradient_says",
         "test_torchvision_networks",
     ),
-    "test_download": ("test_killed_outright_while_it_writes_no_file_is_half",),
 }
 
 

@@ -28,6 +28,7 @@ from s6erav3.anatomy.table import (
     layer_table,
     summary,
 )
+from s6erav3.anatomy.tracing import trace
 from s6erav3.models.model import MNISTModel
 
 
@@ -404,6 +405,65 @@ def test_a_field_is_known_until_an_operation_without_a_rule():
     assert table["receptive_field"].isna().tolist() == [False, True, True]
 
 
+# Multiply-adds, on the meta device and where the processor executes a layer as one operation
+
+
+class Calls(nn.Module):
+    "A function of the input and of weights."
+
+    def __init__(self, function, *shapes):
+        super().__init__()
+        self.function = function
+        self.weights = nn.ParameterList(torch.zeros(shape) for shape in shapes)
+
+    def forward(self, x):
+        return self.function(x, *self.weights)
+
+
+COSTS = {  # network, input size, multiply-adds counted by hand
+    "grouped": (nn.Conv2d(4, 8, 3, groups=4), (4, 9, 9), 49 * 8 * 9),
+    "transposed": (nn.ConvTranspose2d(4, 8, 3, stride=2, groups=2), (4, 9, 9), 81 * 4 * 4 * 9),
+    "1-dimensional": (nn.Conv1d(4, 8, 3), (4, 9), 7 * 8 * 12),
+    "functional": (Calls(F.conv2d, (8, 4, 3, 3)), (4, 9, 9), 49 * 8 * 36),
+    "linear": (nn.Linear(9, 5), (7, 9), 7 * 45),
+    "matrices": (Calls(lambda x: x @ x.mT), (7, 9), 7 * 7 * 9),
+    "sum of matrices": (
+        Calls(lambda x, b: torch.addbmm(b, x, x.mT, beta=0.5)[None], (7, 7)),
+        (7, 9),
+        7 * 7 * 9,
+    ),
+    "vector": (Calls(lambda x, w: (x[0] @ w)[None], 9), (7, 9), 7 * 9),
+    "vector and bias": (
+        Calls(lambda x, w, b: torch.addmv(b, x[0], w, alpha=2)[None], 9, 7),
+        (7, 9),
+        7 * 9,
+    ),
+    "vectors": (Calls(lambda x, w: torch.dot(x[0], w)[None], 9), (9,), 9),
+    "recurrent": (
+        nn.LSTM(6, 5, num_layers=2, bidirectional=True, batch_first=True),
+        (7, 6),
+        7 * 2 * 20 * (6 + 5 + 10 + 5),
+    ),
+    "attention": (
+        Calls(lambda x: F.scaled_dot_product_attention(x, x, x)),
+        (2, 7, 8),
+        2 * 2 * 7 * 7 * 8,
+    ),
+    "transformer": (
+        nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+        (7, 8),
+        7 * 8 * 24 + 2 * 7 * 7 * 8 + 7 * 8 * 8 + 2 * 7 * 8 * 16,
+    ),
+}
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+@pytest.mark.parametrize("name", COSTS)
+def test_multiply_adds_of_any_operation(name, device):
+    model, size, macs = COSTS[name]
+    assert sum(row.macs for row in trace(model, (size,), device)) == macs
+
+
 # Failures
 
 
@@ -551,7 +611,9 @@ def test_hooks_of_the_user_are_neither_run_nor_lost():
 
 def test_the_table_is_imported_without_matplotlib():
     code = "import sys, s6erav3.anatomy.table; print('matplotlib' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     assert done.stdout.strip() == "False"
 
 

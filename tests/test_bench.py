@@ -15,7 +15,7 @@ def test_bench_writes_its_table(tmp_path, capsys):
     args = ("--dataset", "digits", "--batches", 2, "--repeats", 2, "--json", path)
     status, printed, error = call(capsys, "bench", *args)
     assert status == 0, error
-    rows = json.loads(path.read_text())
+    rows = json.loads(path.read_text(encoding="utf-8"))
     assert rows[0]["name"] == "published loop", f"the first row is {rows[0]['name']}"
     for row in rows:
         assert row.keys() == KEYS, f"the columns of {row['name']} are {sorted(row)}"
@@ -25,7 +25,7 @@ def test_bench_writes_its_table(tmp_path, capsys):
 
 @pytest.mark.parametrize("place", ["file/bench.json", "."])
 def test_a_table_that_cannot_be_written_is_refused(place, tmp_path, capsys):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     args = ("--dataset", "digits", "--json", tmp_path / place)
     status, _, error = call(capsys, "bench", *args)
     assert status == 1, f"exit status {status}"

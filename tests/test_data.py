@@ -221,7 +221,13 @@ def test_an_idx_header_that_lies(lie):
     assert len(str(error.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("kind", ["hole", "pipe", "device", "folder"])
+NOT_ON_WINDOWS = pytest.mark.skipif(os.name == "nt", reason="Windows has no such file")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [*(pytest.param(kind, marks=NOT_ON_WINDOWS) for kind in ("hole", "pipe", "device")), "folder"],
+)
 def test_what_is_no_file_or_too_large_is_not_read(kind, tmp_path):
     path = tmp_path / LABELS
     if kind == "hole":

@@ -58,13 +58,13 @@ def splits():
 
 @pytest.fixture(scope="module")
 def teacher(splits):
-    return train_teacher(RunSpec(replace(RECIPE, epochs=12), splits), verbose=False)[0]
+    return train_teacher(RunSpec(RECIPE.replace(epochs=12), splits), verbose=False)[0]
 
 
 def test_half_of_the_epochs_and_wider(splits):
     small = replace(splits, train=splits.train.subset(slice(64)))
     for epochs, of_teacher in ((1, 1), (2, 1), (5, 2)):
-        spec = RunSpec(replace(RECIPE, epochs=epochs), small)
+        spec = RunSpec(RECIPE.replace(epochs=epochs), small)
         network, record = train_teacher(spec, verbose=False)
         assert len(record["history"]) == of_teacher
         assert record["parameters"] == count_parameters(network) > 6_926
@@ -78,7 +78,7 @@ def test_a_student_believes_its_teacher_more_than_the_labels(splits, teacher):
     order = torch.randperm(len(splits.train.labels), generator=generator)
     wrong = Digits(splits.train.images, splits.train.labels[order])
     accuracies = []
-    for recipe, taught_by in ((replace(RECIPE, teacher_width=0), None), (RECIPE, teacher)):
+    for recipe, taught_by in ((RECIPE.replace(teacher_width=0), None), (RECIPE, teacher)):
         torch.manual_seed(0)
         model = MNISTModel(dropout=0)
         fit(model, recipe, wrong, verbose=False, teacher=taught_by)
@@ -96,7 +96,7 @@ def test_the_teacher_stays_as_it_is(splits, teacher, execution):
     before = copy.deepcopy(teacher.state_dict())
     fit(
         MNISTModel(dropout=0),
-        replace(RECIPE, epochs=1),
+        RECIPE.replace(epochs=1),
         splits.train.subset(slice(256)),
         verbose=False,
         execution=execution,
@@ -111,7 +111,7 @@ def test_the_teacher_stays_as_it_is(splits, teacher, execution):
 
 def test_a_run_with_a_teacher_is_reproducible_and_recorded(splits):
     few = replace(splits, train=splits.train.subset(slice(256)))
-    spec = RunSpec(replace(RECIPE, epochs=2), few, seed=3)
+    spec = RunSpec(RECIPE.replace(epochs=2), few, seed=3)
     first, record = run_recipe(spec, verbose=False)
     second, _ = run_recipe(spec, verbose=False)
     for a, b in zip(first.state_dict().values(), second.state_dict().values()):
@@ -127,4 +127,4 @@ def test_a_recipe_that_wants_a_teacher_needs_one(splits):
         fit(MNISTModel(), RECIPE, splits.train, verbose=False)
     for bad in (-1, 0.5, 100):
         with pytest.raises(ValueError, match="teacher"):
-            replace(RECIPE, teacher_width=bad)
+            RECIPE.replace(teacher_width=bad)

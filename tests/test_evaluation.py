@@ -45,6 +45,20 @@ def test_temperature_where_a_probability_is_exactly_zero(temperature):
     assert np.array_equal(scaled.predicted, sharp.predicted)
 
 
+@pytest.mark.parametrize("temperature", [0, -1, float("nan")])
+def test_a_temperature_must_be_above_zero(temperature):
+    with pytest.raises(ValueError, match="temperature must be above 0"):
+        apply_temperature(certain([0], [0]), temperature)
+
+
+def test_temperature_changes_neither_order_nor_sum():
+    rng = np.random.default_rng(0)
+    before = Predictions(np.zeros(50, int), rng.dirichlet(np.ones(10), 50))
+    after = apply_temperature(before, 1e6)
+    assert np.array_equal(after.predicted, before.predicted)
+    assert np.allclose(after.probabilities, 0.1, atol=1e-3)
+
+
 def test_metrics_of_perfect_and_of_wrong_predictions():
     perfect = certain([0, 1, 2], [0, 1, 2], n_classes=3)
     wrong = certain([0, 1, 2], [1, 2, 0], n_classes=3)

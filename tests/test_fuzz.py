@@ -35,11 +35,12 @@ def test_damaged_files(reader, count, tmp_path, capfd, caplog, keep):
 
 
 def check_silence(capfd, caplog):
-    "Nothing was printed and nothing was logged."
+    "Nothing was printed, and nothing was logged except by Pillow, for its caller."
     printed = capfd.readouterr()
     assert not printed.err, f"on stderr: {printed.err[:2_000]}"
     assert not printed.out, f"on stdout: {printed.out[:2_000]}"
-    assert not caplog.records, f"logged: {caplog.text[:2_000]}"
+    records = [record for record in caplog.records if not record.name.startswith("PIL.")]
+    assert not records, f"logged: {caplog.text[:2_000]}"
 
 
 def check_no_file_is_made(folder: Path, names: list[str]):
@@ -47,8 +48,14 @@ def check_no_file_is_made(folder: Path, names: list[str]):
     assert found == sorted(names), f"the folder holds {found}"
 
 
-# harmless: numbers that the optimiser refuses later, and a picture whose second page is not read
-READABLE = {"student_momentum", "student_schedule", "loop"}
+# harmless: numbers that the optimiser refuses later, a name that occurs twice in a header (its last
+# entry counts), and a picture whose second page is not read
+READABLE = {
+    "student_momentum",
+    "student_schedule",
+    "safetensors_json_two_equal_entries",
+    "loop",
+}
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -81,15 +88,15 @@ def test_special_files_are_refused(reader, tmp_path):
 
 
 def special_files(folder: Path) -> list[Path]:
-    "A file of 10 GB that takes no room, a pipe, a device and a folder."
+    "A folder; where the system has them, a file of 10 GB that takes no room, a pipe, a device."
+    special = folder / "folder"
+    special.mkdir()
+    if os.name == "nt":
+        return [special]  # a file of 10 GB takes 10 GB there
     hole = folder / "hole"
     with open(hole, "wb") as file:
         file.write(encoded(seven(48), "WEBP"))
         file.truncate(10**10)
-    special = folder / "folder"
-    special.mkdir()
-    if not hasattr(os, "mkfifo"):
-        return [hole, special]  # on Windows
     pipe = folder / "pipe"
     os.mkfifo(pipe)
     device = folder / "device"
@@ -129,7 +136,9 @@ def read_in_little_memory(reader: str, count: int, names: list[str], folder: Pat
     paths = os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "fuzzing", reader, str(count), *names]
     environment = {**os.environ, "PYTHONPATH": paths}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8"
+    )
     lines = done.stdout.splitlines()
     last = lines[-1:]
     assert done.returncode == 0, (

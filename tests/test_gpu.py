@@ -2,8 +2,6 @@
 
 Nothing waits for the GPU inside an epoch, and compiled training in bfloat16 learns too."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import optim
@@ -79,7 +77,7 @@ def test_training_learns(execution, splits):
 
 
 def test_a_run_with_a_teacher_learns(splits):
-    recipe = replace(RECIPE, teacher_width=2)
+    recipe = RECIPE.replace(teacher_width=2)
     spec = RunSpec(recipe, splits, device="cuda", execution=FAST)
     _, record = run_recipe(spec, verbose=False)
     for name, history in (

@@ -18,7 +18,7 @@ from s6erav3.data.mnist import load_splits
 from s6erav3.inference import evaluate, predict_log_proba
 from s6erav3.models.weights import load_pretrained
 from s6erav3.training.recipe import RECIPES, Recipe
-from s6erav3.training.record import EpochRow, RunRecord, read_record, read_study
+from s6erav3.training.record import Environment, EpochRow, RunRecord, read_record, read_study
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
@@ -29,18 +29,7 @@ from ship import median_run  # noqa: E402
 STUDIES = ("ablation", "frontier", "search", "compiled")
 FIELDS = RunRecord.__annotations__.keys() - {"fold", "teacher"}  # the first records have neither
 ROW = EpochRow.__annotations__.keys()
-ENVIRONMENT = {
-    "torch",
-    "python",
-    "package",
-    "device",
-    "processor",
-    "threads",
-    "processes",
-    "compile",
-    "precision",
-    "memory_format",
-}
+ENVIRONMENT = Environment.__annotations__.keys()
 
 
 def listed(faults: list[str]) -> str:
@@ -113,6 +102,45 @@ def test_records_hold_a_recipe_that_can_be_read():
 
     faults = faults_of(wrong)
     assert not faults, listed(faults)
+
+
+DAMAGE = [  # keys that lead to a value, another value, the message
+    (("seed",), "7", "Expected `int`, got `str` - at `$.seed`"),
+    (("history",), [], "Expected `array` of length >= 1 - at `$.history`"),
+    (("history", 0, "train_accuracy"), 101, "Expected `float` <= 100.0"),
+    (("history", 0, "validation_loss"), "low", "Expected `float | null`, got `str`"),
+    (("test_errors", 0, "answer"), 10, "Expected `int` <= 9 - at `$.test_errors[0].answer`"),
+    (("environment", "threads"), None, "Expected `int`, got `null` - at `$.environment.threads`"),
+]
+
+
+@pytest.mark.parametrize("keys, value, fault", DAMAGE)
+def test_a_value_of_another_type_is_named(keys, value, fault, tmp_path):
+    record = read(RESULTS / "original-seed0.json")
+    place = record
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(ValueError) as error:
+        read_record(path)
+    assert str(error.value).startswith(f"{path} is not a record: {fault}")
+
+
+@pytest.mark.parametrize("key", sorted(FIELDS))
+def test_a_missing_field_is_named(key, tmp_path):
+    record = read(RESULTS / "original-seed0.json")
+    del record[key]
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(ValueError, match=f"missing required field `{key}`"):
+        read_record(path)
+
+
+def test_a_record_is_read_as_it_was_written():
+    for path in sorted(RESULTS.glob("*-seed*.json")):
+        assert json.dumps(read_record(path)) == json.dumps(read(path)), path.name
 
 
 def row_faults(row: dict, validated: bool) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 from running import (
     PATIENCE,
@@ -27,7 +28,7 @@ from running import (
     wait_until,
 )
 from s6erav3.data.mnist import load_splits
-from s6erav3.experiments import make_specs, sweep
+from s6erav3.experiments import _set_aside_if_unusable, make_specs, sweep
 from s6erav3.models.model import MNISTModel
 from s6erav3.models.weights import load_weights
 from s6erav3.training.checkpoint import read_checkpoint, write_checkpoint
@@ -79,6 +80,30 @@ def times(folder: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_mtime_ns for path in records}
 
 
+def test_a_sweep_in_this_process_leaves_its_threads(specs, made_once, tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for valid in (specs[0].splits.valid, None):  # the second run fails
+            splits = replace(specs[0].splits, valid=valid)
+            spec = replace(specs[0], recipe=Recipe("short", epochs=1), splits=splits)
+            faults = sweep([spec], tmp_path / str(valid is None), jobs=1)
+            assert bool(faults) == (valid is None) and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=thorough)])
+def test_a_sweep_leaves_the_processes_of_its_caller(jobs, splits, tmp_path):
+    "The executor that joblib shares within a process goes on with the same worker."
+    executor = get_reusable_executor(max_workers=1, timeout=600)  # seconds when idle
+    worker = executor.submit(os.getpid).result()
+    specs = make_specs([QUICK.replace(epochs=1)], range(jobs), splits)
+    assert sweep(specs, tmp_path, jobs=jobs) == {}
+    assert executor.submit(os.getpid).result() == worker
+    executor.shutdown()
+
+
 # Started again
 
 
@@ -90,12 +115,12 @@ def test_a_finished_sweep_has_nothing_to_do(specs, finished):
 
 def test_only_missing_and_damaged_runs_are_made(splits, finished, capsys):
     before = times(finished)
-    (finished / "quick-seed1" / "record.json").write_text('{"seed": 1')
+    (finished / "quick-seed1" / "record.json").write_text('{"seed": 1', encoding="utf-8")
     assert sweep(make_specs([QUICK], [0, 1, 2], splits), finished, jobs=1) == {}
     after = times(finished)
     assert sorted(after) == ["quick-seed0", "quick-seed1", "quick-seed2"]
     assert after["quick-seed0"] == before["quick-seed0"], "a finished run was made again"
-    corrupt = (finished / "quick-seed1" / "record.json.corrupt").read_text()
+    corrupt = (finished / "quick-seed1" / "record.json.corrupt").read_text(encoding="utf-8")
     assert corrupt == '{"seed": 1', f"the damaged record was not kept: {corrupt}"
     lines = [line for line in capsys.readouterr().out.splitlines() if "corrupt" in line]
     assert len(lines) == 1 and "quick-seed1" in lines[0], f"it is not said once: {lines}"
@@ -117,11 +142,33 @@ def test_runs_of_other_images_are_refused(changes, made_once):
         sweep(make_specs([QUICK], [0], others), made_once, jobs=1)
 
 
+def test_the_record_of_another_recipe_is_refused_with_all_that_differs(splits, made_once):
+    other = QUICK.replace(epochs=3, learning_rate=0.3)
+    with pytest.raises(ValueError) as error:
+        sweep(make_specs([other], [0], splits), made_once, jobs=1)
+    path = made_once / "quick-seed0" / "record.json"
+    differences = "epochs is 2 there and 3 here, learning_rate is 0.1 there and 0.3 here"
+    assert str(error.value) == f"{path} is of another run: {differences}; use another folder"
+
+
+def test_each_record_is_read_once(specs, made_once, monkeypatch):
+    paths = []
+
+    def read(path):
+        paths.append(path)
+        return read_record(path)
+
+    for module in ("experiments", "training.record"):
+        monkeypatch.setattr(f"s6erav3.{module}.read_record", read)
+    assert sweep(specs, made_once, jobs=1) == {}
+    assert paths == [made_once / spec.name / "record.json" for spec in specs]
+
+
 def test_each_seed_may_have_its_own_validation_set(tmp_path):
     def splits_of(seed):
         return load_splits("digits", val_size=100, train_size=128, fold=seed)
 
-    specs = make_specs([replace(QUICK, epochs=1)], [0, 1], splits_of)
+    specs = make_specs([QUICK.replace(epochs=1)], [0, 1], splits_of)
     assert sweep(specs, tmp_path, jobs=1) == {}
     folds = [read_record(tmp_path / f"quick-seed{i}" / "record.json")["fold"] for i in (0, 1)]
     assert folds == [0, 1]
@@ -130,7 +177,7 @@ def test_each_seed_may_have_its_own_validation_set(tmp_path):
 def test_an_unfinished_run_is_resumed(specs, made_once, tmp_path):
     "The time of the first epoch, which is not measured again, shows that it is not trained again."
     spec = replace(specs[0], execution=EAGER)
-    path = tmp_path / spec.name / "checkpoint.pth"
+    path = tmp_path / spec.name / "checkpoint.safetensors"
     path.parent.mkdir()
     torch.set_num_threads(1)  # as many as the sweep uses
     with pytest.raises(Interrupted):
@@ -152,18 +199,26 @@ def test_an_unfinished_run_is_resumed(specs, made_once, tmp_path):
 
 def test_an_unusable_checkpoint_is_set_aside(specs, made_once, tmp_path, capsys):
     "Damaged, or of another run: the run starts again, and one line names the file."
-    damaged, other = (tmp_path / spec.name / "checkpoint.pth" for spec in specs)
+    damaged, other = (tmp_path / spec.name / "checkpoint.safetensors" for spec in specs)
     for path in (damaged, other):
         path.parent.mkdir()
     damaged.write_bytes(b"not a checkpoint")
     write_checkpoint({"run": {"seed": 7}, "seconds": 0.0}, other)
     assert sweep(specs, tmp_path, jobs=1) == {}
     printed = capsys.readouterr().out
-    assert printed.count("set aside as checkpoint.pth.unusable") == 2, printed
-    assert damaged.with_name("checkpoint.pth.unusable").read_bytes() == b"not a checkpoint"
+    assert printed.count("set aside as checkpoint.safetensors.unusable") == 2, printed
+    assert damaged.with_name("checkpoint.safetensors.unusable").read_bytes() == b"not a checkpoint"
     for spec in specs:
         first, second = (read_weights(folder / spec.name) for folder in (made_once, tmp_path))
         assert not differing_tensors(first, second), spec.name
+
+
+def test_a_checkpoint_of_an_earlier_version_is_set_aside(specs, tmp_path, capsys):
+    earlier = tmp_path / "checkpoint.pth"
+    earlier.write_bytes(b"PK")
+    _set_aside_if_unusable(earlier.with_suffix(".safetensors"), specs[0])
+    assert "set aside as checkpoint.pth.unusable" in capsys.readouterr().out
+    assert os.listdir(tmp_path) == ["checkpoint.pth.unusable"]
 
 
 def test_each_run_leaves_its_weights(finished):
@@ -195,7 +250,7 @@ def test_keeping_them_changes_nothing(specs, finished, tmp_path):
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=thorough)])
 def test_a_failing_run_does_not_stop_the_others(jobs, splits, tmp_path):
-    needs_validation = replace(QUICK, name="plateau", schedule="plateau")
+    needs_validation = QUICK.replace(name="plateau", schedule="plateau")
     recipes = [needs_validation, QUICK]
     specs = make_specs(recipes, [0], replace(splits, valid=None))
     faults = sweep(specs, tmp_path, jobs=jobs)
@@ -212,7 +267,7 @@ def processes_of(session: int) -> list[int]:
 
 def session_of(name: str) -> int:
     try:
-        fields = Path("/proc", name, "stat").read_text().rpartition(")")[2].split()
+        fields = Path("/proc", name, "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return 0  # it has ended meanwhile
     return int(fields[3]) if fields[0] != "Z" else 0
@@ -239,7 +294,12 @@ def busy_workers(session: int) -> list[int]:
     found = []
     for pid in processes_of(session):
         try:
-            fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+            fields = (
+                Path("/proc", str(pid), "stat")
+                .read_text(encoding="utf-8")
+                .rpartition(")")[2]
+                .split()
+            )
         except (FileNotFoundError, ProcessLookupError):
             continue
         seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -261,7 +321,7 @@ def test_a_sweep_that_is_terminated_ends_its_workers(long_sweep, tmp_path):
 def check_unfinished(folder: Path):
     "Runs that were ended have left their checkpoints, and nothing that a finished run leaves."
     names = {path.name for path in folder.glob("*/[!.]*")}  # a write may have been cut off, too
-    assert names == {"checkpoint.pth"}, f"unfinished runs have left {sorted(names)}"
+    assert names == {"checkpoint.safetensors"}, f"unfinished runs have left {sorted(names)}"
 
 
 @thorough
@@ -278,12 +338,17 @@ def test_a_sweep_whose_worker_is_killed_ends(long_sweep, tmp_path):
 
 
 @thorough
-def test_a_cluster_makes_the_same_runs(specs, finished, tmp_path):
+def test_a_cluster_makes_the_same_runs(specs, finished, tmp_path, recwarn):
+    "Dask would warn of each call that holds the images itself."
     distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
+    dask = pytest.importorskip("dask")
     there = tmp_path / "there"
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster:
+    few_bytes = {"distributed.admin.large-graph-warning-threshold": "50kB"}
+    with dask.config.set(few_bytes), distributed.LocalCluster(**options) as cluster:
         assert sweep(specs, there, dask_address=cluster.scheduler_address) == {}
+    graphs = [str(warning.message) for warning in recwarn if "graph" in str(warning.message)]
+    assert not graphs, graphs[0]
     for spec in specs:
         own = read_record(finished / spec.name / "record.json")["history"][0]["train_loss"]
         other = read_record(there / spec.name / "record.json")["history"][0]["train_loss"]
@@ -319,7 +384,7 @@ def test_the_command_makes_runs_without_a_test(tmp_path, capsys):
     assert status == 0, error
     assert sorted(times(tmp_path)) == ["original-seed0", "original-seed2", "original-seed3"]
     assert "original" in printed.splitlines()[-1], f"no table: {printed}"
-    record = json.loads((tmp_path / "original-seed0" / "record.json").read_text())
+    record = json.loads((tmp_path / "original-seed0" / "record.json").read_text(encoding="utf-8"))
     assert record["test_errors"] is None, "the test set was used"
     status, _, error = call(capsys, "sweep", *COMMAND, *args)
     assert status == 1, f"exit status {status}"

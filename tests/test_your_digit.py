@@ -2,9 +2,14 @@
 
 import io
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -190,20 +195,26 @@ def test_files_that_are_no_pictures(tmp_path):
 
 
 def test_paths_that_are_no_files(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
     assert "no file" in message(open_picture, tmp_path / "missing.png")
     assert "is a folder" in message(open_picture, tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+def test_what_cannot_be_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
     assert "not a file that can be opened" in message(open_picture, tmp_path / "pipe")
     assert "cannot be read (File name too long)" in message(open_picture, "a" * 5000)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the memory of a process")
 def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
     "300 kB in the file, 2.5 GB in memory. Refused where only 1 GB more may be had."
     (tmp_path / "bomb.png").write_bytes(pictures.bomb(50_000))
     code = """
 import resource, sys
 from s6erav3.pictures.read import open_picture
-used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+with open("/proc/self/statm", encoding="utf-8") as statm:
+    used = int(statm.read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 10**9,) * 2)
 try:
     open_picture(sys.argv[1])
@@ -211,8 +222,63 @@ except ValueError as error:
     print(error)
 """
     command = [sys.executable, "-c", code, tmp_path / "bomb.png"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
     assert "too large" in done.stdout, done.stderr
+
+
+def damaged_tiff(path: Path) -> Path:
+    "A TIFF over which libtiff, a C library, complains on file descriptor 2."
+    content = bytearray(pictures.saved(draw_seven(mode="RGB"), "TIFF", compression="tiff_lzw"))
+    content[len(content) // 2 : len(content) // 2 + 40] = bytes(40)
+    path.write_bytes(content)
+    return path
+
+
+def test_reading_leaves_the_process_as_it_is(tmp_path, capfd):
+    "Nothing is lost that another thread writes to stderr; log level and warning filters stay."
+    damaged = damaged_tiff(tmp_path / "damaged.tif")
+    notes = [f"<{i}>" for i in range(2_000)]
+    filters = list(warnings.filters)
+    logging.disable(logging.INFO)
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            readers = [threads.submit(read_often, damaged, 300) for _ in range(2)]
+            for note in notes:
+                os.write(2, note.encode())
+                time.sleep(0)
+            assert all("damaged.tif cannot be read" in reader.result() for reader in readers)
+        assert logging.root.manager.disable == logging.INFO
+    finally:
+        logging.disable(logging.NOTSET)
+    assert warnings.filters == filters
+    assert re.findall(r"<\d+>", capfd.readouterr().err) == notes
+
+
+def read_often(path: Path, n: int) -> str:
+    "Open a picture that is refused `n` times; the last message."
+    for _ in range(n):
+        said = message(open_picture, path)
+    return said
+
+
+def test_more_pixels_than_pillow_warns_of_are_refused(tmp_path, monkeypatch):
+    draw_seven(100).save(tmp_path / "seven.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9_999)
+    with pytest.warns(Image.DecompressionBombWarning):
+        assert "too large" in message(open_picture, tmp_path / "seven.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
+    assert open_picture(tmp_path / "seven.png").size == (100, 100)
+
+
+@pytest.mark.parametrize("action", ["ignore", "error"])
+def test_an_icon_larger_than_it_states(action, tmp_path, monkeypatch):
+    content = bytearray(pictures.saved(draw_seven(120), "ICO", sizes=[(120, 120)]))
+    content[6:8] = bytes([16, 16])  # width and height in the directory
+    (tmp_path / "seven.ico").write_bytes(content)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter(action)
+        assert "too large" in message(open_picture, tmp_path / "seven.ico")
 
 
 def test_a_picture_that_is_too_small():
@@ -289,7 +355,7 @@ from s6erav3.pictures import canvas
 picture = canvas.drawing_canvas()
 assert picture.format == "PNG" and not hasattr(canvas, "DrawingCanvas")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
     assert done.returncode == 0 and "needs anywidget" in done.stdout, done.stderr
 
 

@@ -6,8 +6,8 @@
 __all__ = ['TraceRow', 'trace', 'trace_network', 'table_columns', 'merge_rows']
 
 # %% ../../nbs/internals/tracing.ipynb #9be606f6
-import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakIdKeyDictionary
 
 from .clone import clone_model, input_sizes, preserve_rng
@@ -58,21 +59,21 @@ def _tensors_in(tree) -> list[torch.Tensor]:
     return [tensor for branch in tree for tensor in _tensors_in(branch)]
 
 # %% ../../nbs/internals/tracing.ipynb #b4bce1f5
-def _count_macs(name: str, args: tuple, out) -> int:
+_MORE_MACS: dict[str, Callable[..., int]] = {  # for what PyTorch has no formula
+    "addbmm": lambda bias, a, b, **_: a.numel() * b.shape[-1],
+    "addmv": lambda bias, matrix, vector, **_: matrix.numel(),
+    "dot": lambda a, b: a.numel(),
+    "mkldnn_rnn_layer": lambda x, w, u, *_: x.shape[:2].numel() * (w.numel() + u.numel()),
+    "mv": lambda matrix, vector: matrix.numel(),
+}
+
+
+def _count_macs(overload, args: tuple, kwargs: dict, out) -> int:
     "Multiply-adds of an elementary operation, for one image."
-    if name == "convolution":
-        transposed = args[6]
-        positions = args[0] if transposed else out
-        return positions.numel() * math.prod(args[1].shape[1:])
-    if name in ("addmm", "baddbmm"):
-        return args[1].numel() * args[2].shape[-1]
-    if name in ("mm", "bmm"):
-        return args[0].numel() * args[1].shape[-1]
-    if name in ("mv", "dot"):
-        return args[0].numel()
-    if name == "addmv":
-        return args[1].numel()
-    return args[0].numel() * args[1].shape[0] if name == "linear" else 0
+    if formula := flop_registry.get(overload.overloadpacket):
+        return formula(*args, **kwargs, out_val=out) // 2
+    own_formula = _MORE_MACS.get(operation_name(overload))
+    return own_formula(*args, **kwargs) if own_formula else 0
 
 # %% ../../nbs/internals/tracing.ipynb #65c53b3f
 class _LayoutTracker(TorchDispatchMode):
@@ -85,11 +86,12 @@ class _LayoutTracker(TorchDispatchMode):
         self.row: TraceRow | None = None  # the row that is open
 
     def __torch_dispatch__(self, overload, types, args=(), kwargs=None):
-        out = _execute(overload, args, kwargs or {})
+        kwargs = kwargs or {}
+        out = _execute(overload, args, kwargs)
         inputs = _tensors_in((args, kwargs))
         outputs = _tensors_in(out)
         if self.row is not None:
-            self.row.macs += _count_macs(operation_name(overload), args, out)
+            self.row.macs += _count_macs(overload, args, kwargs, out)
         tracked = [tensor for tensor in inputs if tensor in self.layouts]
         if tracked:
             self.update(Operation(overload, args, outputs, tracked, self.layouts))

@@ -8,26 +8,27 @@ __all__ = ['RAW', 'MNIST_FILES', 'SOCKET_TIMEOUT', 'MANUAL_STEPS', 'FALLBACK', '
            'fallback_warning', 'Splits', 'holdout_split', 'load_splits']
 
 # %% ../../nbs/internals/mnist_files.ipynb #68aff4a2
+import gzip
 import hashlib
-import http.client
+import io
 import math
 import os
 import struct
+import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pooch
 import torch
 import torch.nn.functional as F
-from sklearn import datasets as sklearn_datasets
+from tqdm import tqdm
 
 from ..files import atomic_write
 
@@ -131,26 +132,57 @@ def read_mnist(data_dir: Path | str) -> tuple[Digits, Digits]:
     return train, test
 
 # %% ../../nbs/internals/mnist_files.ipynb #963d0f75
+class _LimitedFile(io.BufferedWriter):
+    "A new file that takes at most `limit` bytes; `ValueError` for more."
+
+    def __init__(self, path: str, limit: int):
+        super().__init__(io.FileIO(path, "w"))
+        self.limit = limit
+
+    def write(self, content) -> int:
+        if self.tell() + len(content) > self.limit:
+            raise ValueError(f"more than {self.limit:,} bytes")
+        return super().write(content)
+
+# %% ../../nbs/internals/mnist_files.ipynb #f20d74da
 SOCKET_TIMEOUT = 20  # seconds without a byte after which a mirror is given up
 
 
-def _fetch(url: str, name: str) -> bytes:
-    "One of the `MNIST_FILES`, from its gzipped form at `url`; `ValueError` for any other content."
-    size, _ = MNIST_FILES[name]
-    request = urllib.request.Request(url, headers={"User-Agent": "s6erav3"})
-    with urllib.request.urlopen(request, timeout=SOCKET_TIMEOUT) as response:
-        packed = response.read(size)  # the gzipped file is shorter
-        if len(packed) < size and response.length:
-            raise ValueError(f"cut off after {len(packed):,} bytes")
+def _fetch(url: str, md5: str, folder: Path) -> None:
+    "Download a gzipped file of MNIST into `folder`, unless it is there; `OSError`, `ValueError`."
+    name = Path(url).stem
+    limit, _ = MNIST_FILES[name]
+    request: dict[str, Any] = {
+        "timeout": SOCKET_TIMEOUT,
+        "headers": {"Accept-Encoding": "identity"},
+        "hooks": {"response": _keep_packed},
+    }
+
+    def download(url: str, path: str, _) -> None:
+        bar = {"unit": "B", "unit_scale": True, "leave": False, "disable": None}
+        with _LimitedFile(path, limit) as file, tqdm(desc=name, total=limit, **bar) as progress:
+            pooch.HTTPDownloader(progress, **request)(url, file, None)
+
+    pooch.retrieve(url, f"md5:{md5}", f"{name}.gz", folder, downloader=download)
+
+
+@contextmanager
+def _unlogged(folder: str) -> Iterator[None]:
+    "Inside the block pooch's logger drops the messages about files in `folder`."
+
+    def is_about_others(record) -> bool:
+        return Path(folder).name not in record.getMessage()
+
+    pooch.get_logger().addFilter(is_about_others)
     try:
-        content = zlib.decompressobj(wbits=31).decompress(packed, size + 1)  # 31: gzip
-    except zlib.error:
-        raise ValueError(
-            f"no gzipped file, or a damaged one; it begins with {packed[:15]!r}"
-        ) from None
-    if mismatch := _mismatch(content, name):
-        raise ValueError(f"another file: {mismatch}")
-    return content
+        yield
+    finally:
+        pooch.get_logger().removeFilter(is_about_others)
+
+
+def _keep_packed(response, *_, **__) -> None:
+    "Let requests write the file as it is, where a mirror calls the gzip format an encoding."
+    response.raw.headers.pop("Content-Encoding", None)
 
 # %% ../../nbs/internals/mnist_files.ipynb #20e70d74
 def _within(seconds: float, call: Callable, *args) -> Any:
@@ -167,44 +199,40 @@ def _within(seconds: float, call: Callable, *args) -> Any:
     return outcome.result(seconds)
 
 # %% ../../nbs/internals/mnist_files.ipynb #5804ad72
-def _describe(error: Exception) -> str:
-    "What went wrong, on one line of printable characters."
-    if type(error) is urllib.error.URLError and isinstance(error.reason, Exception):
-        error = error.reason
+def _describe(error: BaseException) -> str:
+    "The first cause of a failed download, as one sentence of printable characters."
+    while cause := error.__cause__ or error.__context__:
+        error = cause
     text = getattr(error, "strerror", None) or str(error)
     if isinstance(error, TimeoutError):
         text = f"silent for {SOCKET_TIMEOUT} s" if text else "took too long"
-    for character in set(text):
-        if not character.isprintable():
-            text = text.replace(character, " ")
-    one_line = " ".join(text.split())
-    return one_line[:200] or type(error).__name__
+    sentence = text.split(" for url")[0].split(". ")[0].rstrip(".")
+    return repr(sentence[:200])[1:-1] or type(error).__name__
 
 
-def _fetch_missing(mirror: str, files: dict[str, bytes], deadline: float) -> str:
-    "Add what `files` lacks from one mirror; what went wrong, or nothing."
-    for name in MNIST_FILES:
-        if name in files:
-            continue
-        url = f"{mirror.rstrip('/')}/{name}.gz"
+def _fetch_missing(mirror: str, folder: Path, deadline: float) -> str:
+    "Download what `folder` lacks from one mirror; what went wrong, or nothing."
+    from torchvision.datasets import MNIST
+
+    for name, md5 in MNIST.resources:
+        url = f"{mirror.rstrip('/')}/{name}"
         try:
-            files[name] = _within(deadline - time.monotonic(), _fetch, url, name)
-        except (OSError, ValueError, http.client.HTTPException) as error:
+            _within(deadline - time.monotonic(), _fetch, url, md5, folder)
+        except (OSError, ValueError) as error:
             return f"{url}: {_describe(error)}"
     return ""
 
 # %% ../../nbs/internals/mnist_files.ipynb #ab13072f
-def _fetch_all(mirrors: Sequence[str], timeout: float) -> dict[str, bytes]:
-    "All `MNIST_FILES`, each from the first mirror that has it; `ConnectionError` if none has."
-    files: dict[str, bytes] = {}
+def _fetch_all(mirrors: Sequence[str], folder: Path, timeout: float) -> None:
+    "Download each gzipped file from the first mirror that has it; `ConnectionError` if none has."
     faults = []
     end = time.monotonic() + timeout
     for n_tried, mirror in enumerate(mirrors):
         now = time.monotonic()
         share = (end - now) / (len(mirrors) - n_tried)
-        fault = _fetch_missing(mirror, files, now + share)
+        fault = _fetch_missing(mirror, folder, now + share)
         if not fault:
-            return files
+            return
         faults.append(fault)
     raise ConnectionError(f"MNIST could not be fetched ({', '.join(faults)})")
 
@@ -236,14 +264,16 @@ def download_mnist(
         raise ConnectionError(
             f"cannot write into {nearest}; name another folder with --data-dir, or {manual_steps}"
         )
-    try:
-        files = _fetch_all(mirrors or _tls_mirrors(), timeout)
-    except ConnectionError as error:
-        raise ConnectionError(f"{error}; {manual_steps}") from None
-    raw.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        with atomic_write(raw / name) as part:
-            part.write_bytes(content)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as packed, _unlogged(packed):
+        try:
+            _fetch_all(mirrors or _tls_mirrors(), Path(packed), timeout)
+        except ConnectionError as error:
+            raise ConnectionError(f"{error}; {manual_steps}") from None
+        raw.mkdir(parents=True, exist_ok=True)
+        for name in MNIST_FILES:
+            content = gzip.decompress(Path(packed, f"{name}.gz").read_bytes())
+            with atomic_write(raw / name) as part:
+                part.write_bytes(content)
 
 # %% ../../nbs/internals/mnist_files.ipynb #98cc9926
 def load_mnist(
@@ -272,6 +302,8 @@ def load_mnist(
 # %% ../../nbs/internals/mnist_files.ipynb #98aa82cd
 def load_sklearn_digits() -> Digits:
     "scikit-learn's 1,797 digits as images of 28×28 (not MNIST)."
+    from sklearn import datasets as sklearn_datasets  # only here: it takes a second to import
+
     bunch = sklearn_datasets.load_digits()
     images = torch.tensor(bunch.images, dtype=torch.float32).unsqueeze(1) * (255 / 16)
     images = F.pad(F.interpolate(images, size=20, mode="bilinear"), (4, 4, 4, 4))

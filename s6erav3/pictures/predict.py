@@ -10,13 +10,11 @@ __all__ = ['Picture', 'CONFIDENCE_THRESHOLD', 'UNSURE_ASPECT', 'resize_longest_s
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image
 from scipy import ndimage
 
@@ -25,6 +23,10 @@ from ..inference import Predictions, predict_digits
 from ..models.weights import load_pretrained
 from .read import open_picture, to_colour
 from .segment import crop_to_content, extract_foreground, segment_digits
+
+if TYPE_CHECKING:  # only a figure needs Matplotlib, and `s6erav3 predict` starts without it
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # %% ../../nbs/09_your_digit.ipynb #b94fd166
 def resize_longest_side(ink: np.ndarray, size: int = 20) -> np.ndarray:
@@ -116,6 +118,20 @@ def _is_mnist(picture: Image.Image) -> bool:
         return False
     return bool(np.allclose(ndimage.center_of_mass(pixels), 13.5, atol=1.1))
 
+# %% ../../nbs/09_your_digit.ipynb #e7a1d0cc
+def _is_narrow(image: np.ndarray) -> bool:
+    "Whether it is too narrow to be two digits that touch."
+    width = np.ptp(np.flatnonzero(image.any(axis=0)))
+    height = np.ptp(np.flatnonzero(image.any(axis=1)))
+    return bool(width <= UNSURE_ASPECT * height)
+
+
+def _predictions(images: np.ndarray, model: torch.nn.Module | None) -> Predictions:
+    "The predictions for images, bytes `(n, 28, 28)`, whose labels are not known."
+    unknown = torch.full((len(images),), -1)
+    digits = Digits(torch.tensor(images)[:, None], unknown)
+    return predict_digits(model or load_pretrained(), digits)
+
 # %% ../../nbs/09_your_digit.ipynb #f63d644f
 CONFIDENCE_THRESHOLD = 0.95  # from this probability on
 UNSURE_ASPECT = 1.2  # width over height: what is wider may be two digits that touch
@@ -138,20 +154,6 @@ def classify(images: np.ndarray, model: torch.nn.Module | None = None) -> pd.Dat
             "confident": (found.confidence >= CONFIDENCE_THRESHOLD) & narrow,
         }
     )
-
-# %% ../../nbs/09_your_digit.ipynb #e7a1d0cc
-def _is_narrow(image: np.ndarray) -> bool:
-    "Whether it is too narrow to be two digits that touch."
-    width = np.ptp(np.flatnonzero(image.any(axis=0)))
-    height = np.ptp(np.flatnonzero(image.any(axis=1)))
-    return bool(width <= UNSURE_ASPECT * height)
-
-
-def _predictions(images: np.ndarray, model: torch.nn.Module | None) -> Predictions:
-    "The predictions for images, bytes `(n, 28, 28)`, whose labels are not known."
-    unknown = torch.full((len(images),), -1)
-    digits = Digits(torch.tensor(images)[:, None], unknown)
-    return predict_digits(model or load_pretrained(), digits)
 
 # %% ../../nbs/09_your_digit.ipynb #0ead1311
 def predict(
@@ -202,11 +204,13 @@ def plot_predictions(
     pictures: Picture | Iterable[Picture],  # files, `PIL.Image`s or arrays of bytes
     model: torch.nn.Module | None = None,  # the shipped network if None
     max_rows: int = 12,  # digits at most
-) -> Figure:
+) -> "Figure":
     """A row for each digit: the picture, its ink, the network's input, the probabilities.
 
     Errors as from `read_picture`.
     """
+    from matplotlib.figure import Figure
+
     rows = list(islice(_steps(_as_list(pictures)), max_rows))
     images = np.stack([image for *_, image in rows])
     figure = Figure(figsize=(8, 1.9 * len(rows) + 0.4), layout="constrained")
@@ -219,7 +223,7 @@ def plot_predictions(
     return figure
 
 # %% ../../nbs/09_your_digit.ipynb #e7a1d0cf
-def plot_probabilities(probabilities: Sequence[float] | np.ndarray, ax: Axes) -> Axes:
+def plot_probabilities(probabilities: Sequence[float] | np.ndarray, ax: "Axes") -> "Axes":
     "The probability of each digit in per cent, as bars."
     ax.bar(range(10), 100 * np.asarray(probabilities), color="#0072B2")
     ax.set(xticks=range(10), ylim=(0, 100), ylabel="probability (%)")

@@ -6,10 +6,7 @@
 __all__ = ['MAX_PICTURE_BYTES', 'WORKING_SIDE', 'MAX_JPEG_SCANS', 'MIN_SIDE', 'open_picture', 'to_colour']
 
 # %% ../../nbs/internals/picture_files.ipynb #b439a05d
-import logging
 import os
-import warnings
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +36,21 @@ WORKING_SIDE = 250  # the side of a square with as many pixels as are worked wit
 def _decode(path: Path) -> Image.Image:
     "The picture in `path`, whose format is checked before it is decoded."
     with Image.open(path) as picture:
+        _check_pixels(picture)
         _check_format(picture, path)
         picture.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # decode a JPEG no larger
         picture.load()
+        _check_pixels(picture)  # an ICO may hold a larger picture than it states
         return picture
 
 # %% ../../nbs/internals/picture_files.ipynb #b7d0e1b7
+def _check_pixels(picture: Image.Image) -> None:
+    "`DecompressionBombError` for more pixels than Pillow's limit."
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit and picture.width * picture.height > limit:
+        raise Image.DecompressionBombError
+
+
 MAX_JPEG_SCANS = 100  # of a progressive JPEG; about ten are usual
 
 
@@ -56,22 +62,6 @@ def _check_format(picture: Image.Image, path: Path) -> None:
     if is_jpeg and path.read_bytes().count(b"\xff\xda") > MAX_JPEG_SCANS:
         raise OSError(f"it has more than {MAX_JPEG_SCANS} scans")
 
-# %% ../../nbs/internals/picture_files.ipynb #b7d0e1a4
-@contextmanager
-def _silent():
-    "Nothing written to stderr or logged inside the block comes out: libtiff writes past Python."
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
 # %% ../../nbs/internals/picture_files.ipynb #022b42b3
 def open_picture(file: str | os.PathLike) -> Image.Image:
     "The decoded picture in `file`; `OSError` or `ValueError` says in one line why there is none."
@@ -82,13 +72,10 @@ def open_picture(file: str | os.PathLike) -> Image.Image:
         if not error.errno:
             raise
         raise type(error)(f"{file} cannot be read ({error.strerror})") from None
-    with warnings.catch_warnings(), _silent():
-        warnings.simplefilter("ignore")  # what matters in a strange file is refused below
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            return _decode(path)
-        except Exception as error:  # Pillow's decoders fail in many ways on damaged files
-            raise _explained(error, path) from error
+    try:
+        return _decode(path)
+    except Exception as error:  # Pillow's decoders fail in many ways on damaged files
+        raise _explained(error, path) from error
 
 # %% ../../nbs/internals/picture_files.ipynb #b7d0e1b5
 def _explained(error: Exception, path: Path) -> Exception:
@@ -107,16 +94,14 @@ def _explained(error: Exception, path: Path) -> Exception:
 # %% ../../nbs/internals/picture_files.ipynb #b7d0e1a5
 def _upright(picture: Image.Image) -> Image.Image:
     "Turned as its EXIF orientation asks; a note that cannot be understood is ignored."
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            if picture.getexif().get(ExifTags.Base.Orientation, 1) == 1:
-                return picture  # `exif_transpose` would copy it
-            return ImageOps.exif_transpose(picture)
-        except MemoryError:
-            raise
-        except Exception:
-            return picture  # the note is damaged, the picture may not be
+    try:
+        if picture.getexif().get(ExifTags.Base.Orientation, 1) == 1:
+            return picture  # `exif_transpose` would copy it
+        return ImageOps.exif_transpose(picture)
+    except MemoryError:
+        raise
+    except Exception:
+        return picture  # the note is damaged, the picture may not be
 
 # %% ../../nbs/internals/picture_files.ipynb #b7d0e1ab
 def _white_level(largest: float, integers: bool) -> float:

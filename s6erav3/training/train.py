@@ -9,7 +9,7 @@ __all__ = ['RUN_FILES', 'CHECKPOINT_FILE', 'SUCCESS_ACCURACY', 'train_teacher', 
 # %% ../../nbs/internals/runs.ipynb #07fd3944
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -36,7 +36,7 @@ from s6erav3.training.record import (
     is_finished,
     write_record,
 )
-from .trainer import _RNG_LOCK, _fit, _Options
+from .trainer import _RNG_LOCK, FitOptions, _fit
 
 _all_ = ["get_scheduler"]
 
@@ -52,7 +52,7 @@ def _fit_spec(model, recipe, spec: RunSpec, **options):
     "`fit` with the images, seed, device and execution of a run."
     splits = spec.splits
     options = {"device": spec.device, "execution": spec.execution, **options}
-    return _fit(model, recipe, splits.train, splits.valid, spec.seed, _Options(**options))
+    return _fit(model, recipe, splits.train, splits.valid, spec.seed, FitOptions(**options))
 
 # %% ../../nbs/internals/runs.ipynb #6a175891
 def train_teacher(
@@ -63,7 +63,7 @@ def train_teacher(
 ) -> tuple[MNISTModel, TeacherRecord]:
     "A wider network, trained in half of the epochs without a teacher of its own; its record."
     recipe = spec.recipe
-    own = replace(recipe, epochs=max(1, recipe.epochs // 2), teacher_width=0)
+    own = recipe.replace(epochs=max(1, recipe.epochs // 2), teacher_width=0)
     size = recipe.teacher_width, recipe.dropout
     teacher = _with_initial_weights(spec.seed, widened_model, *size)
     parameters = count_parameters(teacher)
@@ -142,7 +142,7 @@ def run_recipe(
 
 # %% ../../nbs/internals/runs.ipynb #5634fa1e
 RUN_FILES = ("mnist_model.pth", "record.json", "curves.png")
-CHECKPOINT_FILE = "checkpoint.pth"
+CHECKPOINT_FILE = "checkpoint.safetensors"
 
 
 def train_into(
@@ -204,7 +204,7 @@ def train_and_evaluate(
 
     Returns the number of parameters, the last training accuracy and the best validation
     accuracy, in per cent."""
-    recipe = replace(Recipe.original(), epochs=max_epochs)
+    recipe = Recipe.original().replace(epochs=max_epochs)
     model, record = run_recipe(RunSpec(recipe, splits or load_splits()))
     save_weights(model, "mnist_model.pth")
     report_success(record)

@@ -13,11 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
-from typing import TypedDict, Unpack
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, update_bn
 from tqdm import tqdm
 
 from ..data.augment import Augmentation
@@ -34,31 +33,19 @@ from s6erav3.training.loop import (
 from .recipe import Recipe
 
 # %% ../../nbs/internals/trainer.ipynb #8466a2eb
-class FitOptions(TypedDict, total=False):
+@dataclass(frozen=True)
+class FitOptions:
     "Options of `fit`, all of them optional."
 
-    device: str  # "cpu" or "cuda"
-    verbose: bool  # print two lines per epoch, and a progress bar in a terminal; default True
-    execution: ExecutionConfig  # compilation, precision and memory format
-    teacher: nn.Module | None  # a trained network for distillation; it stays as it is
-    on_epoch_end: Callable[[int, nn.Module], None] | None  # gets the epoch and the network
-    checkpoint: Callable[[dict], object] | None  # gets the state, to be written at once
-    resume: dict | None  # such a state, to continue from
+    device: str = "cpu"  # "cuda" or "mps"
+    verbose: bool = True  # print two lines per epoch, and a progress bar in a terminal
+    execution: ExecutionConfig = ExecutionConfig()  # compilation, precision and memory format
+    teacher: nn.Module | None = None  # a trained network for distillation; it stays as it is
+    on_epoch_end: Callable[[int, nn.Module], None] | None = None  # gets the epoch and the network
+    checkpoint: Callable[[dict], object] | None = None  # gets the state, to be written at once
+    resume: dict | None = None  # such a state, to continue from
 
-# %% ../../nbs/internals/trainer.ipynb #1fd4e971
-@dataclass(frozen=True)
-class _Options:
-    "`FitOptions` with defaults."
-
-    device: str = "cpu"
-    verbose: bool = True
-    execution: ExecutionConfig = ExecutionConfig()
-    teacher: nn.Module | None = None
-    on_epoch_end: Callable[[int, nn.Module], None] | None = None
-    checkpoint: Callable[[dict], object] | None = None
-    resume: dict | None = None
-
-
+# %% ../../nbs/internals/trainer.ipynb #ee264312
 Dataset = tuple[torch.Tensor, torch.Tensor]  # images and labels
 
 # %% ../../nbs/internals/trainer.ipynb #3bda5607
@@ -90,23 +77,31 @@ def _check_dataset(images, labels):
         )
 
 # %% ../../nbs/internals/trainer.ipynb #29774244
-def _average_weights(model: nn.Module, decay: float) -> AveragedModel:
-    "An exponential moving average of the weights and buffers of `model`."
+def _average_weights(model: nn.Module, share: Callable[[int], float]) -> AveragedModel:
+    "An average of the weights and buffers of `model`; after n of them, one counts `share(n)`."
 
     def update(averaged, current, n):
         if averaged[0].is_floating_point():
-            weight = 1 - min(decay, (1 + n.item()) / (10 + n.item()))
-            torch._foreach_lerp_(averaged, current, weight)
+            torch._foreach_lerp_(averaged, current, share(n.item()))
         else:
             torch._foreach_copy_(averaged, current)
 
-    average = AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+    return AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+
+
+def _new_average(model: nn.Module, recipe: Recipe) -> AveragedModel | None:
+    "The average that a recipe asks for, if any."
+    if recipe.average_epochs:
+        return _average_weights(model, lambda n: 1 / (n + 1))
+    if not recipe.ema_decay:
+        return None
+    average = _average_weights(model, lambda n: 1 - min(recipe.ema_decay, (1 + n) / (10 + n)))
     average.n_averaged.fill_(1)  # the initial weights are the first of the average
     return average
 
 # %% ../../nbs/internals/trainer.ipynb #c53be9f3
 def _without_augmentation(recipe: Recipe) -> Recipe:
-    return replace(recipe, **asdict(Augmentation()))
+    return recipe.replace(**asdict(Augmentation()))
 
 # %% ../../nbs/internals/trainer.ipynb #19bcd94f
 def _recipe_of_epoch(recipe: Recipe, epoch: int) -> Recipe:
@@ -122,7 +117,7 @@ class _Trainer:
     recipe: Recipe
     train: Dataset
     valid: Dataset | None
-    options: _Options
+    options: FitOptions
     train_step: nn.Module
     state: TrainerState
 
@@ -135,7 +130,7 @@ def _run(trainer: _Trainer) -> list[dict]:
         if trainer.options.checkpoint:
             trainer.options.checkpoint(state.state_dict())
     if state.average:
-        state.model.load_state_dict(state.average.module.state_dict())
+        state.model.load_state_dict(_network(trainer).state_dict())
     return state.history
 
 # %% ../../nbs/internals/trainer.ipynb #c0c6f182
@@ -145,7 +140,7 @@ def _run_epoch(trainer: _Trainer, epoch: int) -> dict:
     state = trainer.state
     rate = state.optimizer.param_groups[0]["lr"]
     loss, accuracy = _train_or_restore(trainer, epoch)
-    network = state.average.module if state.average else state.model
+    network = _network(trainer)
     valid_loss, valid_accuracy = None, None
     if trainer.valid:
         valid_loss, valid_accuracy = evaluate(network, trainer.valid)
@@ -165,6 +160,24 @@ def _run_epoch(trainer: _Trainer, epoch: int) -> dict:
         "seconds": round(time.perf_counter() - start, 2),
     }
 
+# %% ../../nbs/internals/trainer.ipynb #22c818c2
+def _network(trainer: _Trainer) -> nn.Module:
+    "The network to evaluate: the average of the weights, once there is one."
+    average = trainer.state.average
+    if not average or not average.n_averaged:
+        return trainer.state.model
+    if trainer.recipe.average_epochs:
+        update_bn(_plain_batches(trainer), average.module)
+    return average.module
+
+
+def _plain_batches(trainer: _Trainer) -> Iterator[torch.Tensor]:
+    "The training images in order, without augmentation."
+    images, labels = trainer.train
+    recipe = _without_augmentation(trainer.recipe)
+    for indices in torch.arange(len(labels)).split(1000):
+        yield make_batch(images, labels, indices, recipe, trainer.state.generator)[0]
+
 # %% ../../nbs/internals/trainer.ipynb #5d345faf
 def _print_epoch(label: str, accuracy: float, valid_accuracy: float | None):
     print(f"{label}, Training Accuracy: {accuracy:.2f}%", flush=True)
@@ -178,7 +191,7 @@ def _train_or_restore(trainer: _Trainer, epoch: int) -> tuple[float, float]:
     before = {name: t.clone() for name, t in state.model.state_dict().items()}
     recipe = _recipe_of_epoch(trainer.recipe, epoch)
     batches = _with_progress(trainer, make_batches(trainer.train, recipe, state.generator), epoch)
-    callbacks = _step_callbacks(trainer.recipe, state)
+    callbacks = _step_callbacks(trainer.recipe, state, epoch)
     try:
         return train_epoch(trainer.train_step, state.optimizer, batches, callbacks)
     except FloatingPointError as error:
@@ -189,13 +202,14 @@ def _train_or_restore(trainer: _Trainer, epoch: int) -> tuple[float, float]:
         ) from None
 
 # %% ../../nbs/internals/trainer.ipynb #3cb9c9ce
-def _step_callbacks(recipe: Recipe, state: TrainerState) -> list[Callable]:
+def _step_callbacks(recipe: Recipe, state: TrainerState, epoch: int) -> list[Callable]:
     "What moves on after each step: schedules other than `plateau`, and the average."
     calls: list[Callable] = []
-    if recipe.schedule != "plateau":
+    averaging = epoch > recipe.epochs - recipe.average_epochs
+    if recipe.schedule != "plateau" and not averaging:
         calls.append(state.scheduler.step)
     average = state.average
-    if average:
+    if average and (averaging or recipe.ema_decay):
         calls.append(lambda: average.update_parameters(state.model))
     return calls
 
@@ -223,7 +237,7 @@ def _fit(
     train: Dataset,
     valid: Dataset | None,
     seed: int,
-    options: _Options,
+    options: FitOptions,
 ) -> tuple[list[dict], ExecutionConfig]:
     "The history, and how it was executed."
     _check_run(recipe, options.teacher, train, valid)
@@ -263,7 +277,7 @@ def _build(model, recipe, train, options) -> tuple[nn.Module, ExecutionConfig]:
     return build_train_step(model, execution, x, recipe.epochs * len(train[1]), teacher)
 
 # %% ../../nbs/internals/trainer.ipynb #0fa69630
-def _keeping(options: _Options, execution: ExecutionConfig) -> _Options:
+def _keeping(options: FitOptions, execution: ExecutionConfig) -> FitOptions:
     "The options, with a checkpoint that also keeps how the run is executed."
     keep = options.checkpoint
     if keep is None:
@@ -274,7 +288,7 @@ def _keeping(options: _Options, execution: ExecutionConfig) -> _Options:
 def _initial_state(model, recipe, n_samples, generator) -> TrainerState:
     optimizer = make_optimizer(model, recipe)
     scheduler = make_scheduler(optimizer, recipe, math.ceil(n_samples / recipe.batch_size))
-    average = _average_weights(model, recipe.ema_decay) if recipe.ema_decay else None
+    average = _new_average(model, recipe)
     return TrainerState(model, optimizer, scheduler, generator, average)
 
 # %% ../../nbs/internals/trainer.ipynb #e763ed60
@@ -284,7 +298,7 @@ def fit(
     train: Dataset,  # images and labels; see below
     valid: Dataset | None = None,  # images and labels for validation
     seed: int = 0,  # decides order, augmentation and dropout
-    **options: Unpack[FitOptions],
+    **options,  # the fields of `FitOptions`
 ) -> list[dict]:
     """Train `model` on `train` by `recipe`; the history, one row per epoch.
 
@@ -294,4 +308,4 @@ def fit(
 
     `ValueError`: a plateau schedule without a validation set, labels that do not fit,
     or a missing teacher. `FloatingPointError`: the loss is no longer a number."""
-    return _fit(model, recipe, train, valid, seed, _Options(**options))[0]
+    return _fit(model, recipe, train, valid, seed, FitOptions(**options))[0]

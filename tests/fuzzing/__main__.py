@@ -21,7 +21,10 @@ def limit_memory():
     "Limit the memory of this process; what libraries load at their first use is there before."
     READERS["record"](RESULTS / "original-seed0.json")
     torch.zeros(9).isfinite().all()
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    used = (
+        int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
+        * resource.getpagesize()
+    )
     resource.setrlimit(resource.RLIMIT_AS, (used + MORE_BYTES,) * 2)
 
 

@@ -1,19 +1,16 @@
-"Checkpoints: a file of tensors, one of which holds JSON that says how they are nested."
+"Checkpoints: safetensors files whose metadata hold JSON, which says how the tensors are nested."
 
 import functools
+import json
 import tempfile
 from pathlib import Path
 
+import safetensors.torch
 import torch
 from torch import nn
 
-from fuzzing.weights import (
-    damaged_weights,
-    hostile_weights,
-    large_hostile_weights,
-    saved,
-    unzipped,
-)
+from fuzzing.tensors import damaged_tensors, hostile_tensors, large_hostile_tensors, packed
+from fuzzing.weights import hostile_pths
 from s6erav3.training.checkpoint import RunCheckpoint, TrainerState, write_checkpoint
 from s6erav3.training.trainer import _average_weights
 
@@ -29,7 +26,7 @@ def initial_state() -> TrainerState:
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, 10)
-    average = _average_weights(model, 0.9)
+    average = _average_weights(model, lambda n: 0.1)
     return TrainerState(model, optimizer, scheduler, torch.Generator(), average)
 
 
@@ -67,29 +64,34 @@ def checkpoint_file(state: dict) -> bytes:
 
 
 @functools.cache
-def good_checkpoints() -> list[dict[str, bytes]]:
-    "The records of good files, by name."
-    return [unzipped(checkpoint_file(state)) for state in good_states()]
+def good_checkpoints() -> list[bytes]:
+    return [checkpoint_file(state) for state in good_states()]
 
 
 def damaged_checkpoints():
-    return damaged_weights(good_checkpoints)
+    return damaged_tensors(good_checkpoints)
 
 
 # Hostile files
 
 
 def hostile_checkpoints() -> dict[str, bytes]:
-    "Hostile files of weights, and checkpoints in which one part is not what it should be."
-    return {**hostile_weights(), **_wrong_students(), **_wrong_layouts(), **_wrong_runs()}
+    "Hostile files of tensors, and checkpoints in which one part is not what it should be."
+    return {
+        **hostile_pths(),
+        **hostile_tensors(good_checkpoints()[1]),
+        **_wrong_students(),
+        **_wrong_layouts(),
+        **_wrong_runs(),
+    }
 
 
 def large_hostile_checkpoints() -> dict[str, bytes]:
-    many_lists = b'{"list": [' + b"[]," * 3_300_000 + b"0]}"
+    many_lists = "[" + "[]," * 3_200_000 + "0]"
     return {
-        **large_hostile_weights(),
+        **large_hostile_tensors(),
         "layout_of_many_lists": _with_layout(many_lists),
-        "layout_of_10_mb": _with_layout(bytes(10_000_001)),
+        "large_file": packed({}, bytes(100_000_001)),
     }
 
 
@@ -115,27 +117,30 @@ def _wrong_students() -> dict[str, bytes]:
 
 def _wrong_layouts() -> dict[str, bytes]:
     layouts = {
-        "empty": b"{}",
-        "deep": b"[" * 10**5,
-        "deep_dicts": b'{"list": [' * 10**5,
-        "long": b"0" * 10**6,
-        "lacking": b'{"tensor": 7}',
-        "unknown": b'{"set": []}',
-        "two": b'{"list": [], "dict": []}',
-        "odd_key": b'{"dict": [[[], 1]]}',
-        "pairs": b'{"dict": [1, 2]}',
-        "text": b"\xff",
+        "empty": "",
+        "no_json": "a\nb\x1b[31m",
+        "null": "null",
+        "deep": "[" * 10**5,
+        "deep_dicts": '{"a": ' * 10**5,
+        "many_digits": "9" * 10**6,
+        "lacking": '{"$tensor": "tensor7"}',
+        "tensor_named_by_a_list": '{"$tensor": []}',
+        "tensor_named_by_a_tensor": '{"$tensor": {"$tensor": "tensor0"}}',
+        "run_is_a_tensor": '{"run": {"$tensor": "tensor0"}}',
+        "no_run": '{"seconds": 1}',
     }
     files = {f"layout_{name}": _with_layout(layout) for name, layout in layouts.items()}
-    files["wide_tensor"] = _with_layout(b"{}", torch.zeros(1).expand(10**12))
+    tensors = {"tensor0": torch.zeros(1)}
+    files["no_layout"] = safetensors.torch.save(tensors)
+    files["layout_elsewhere"] = safetensors.torch.save(tensors, {"layout": "{}"})
+    good = json.dumps(good_states()[1], default=lambda tensor: {"$tensor": "tensor0"})
+    files["one_tensor_for_all"] = _with_layout(good)
     return files
 
 
-def _with_layout(layout: bytes, tensor=None) -> bytes:
-    "A checkpoint with this layout."
-    layout_tensor = torch.frombuffer(bytearray(layout), dtype=torch.uint8)
-    tensor = torch.zeros(1) if tensor is None else tensor
-    return saved({"tensor0": tensor, "layout": layout_tensor})
+def _with_layout(layout: str) -> bytes:
+    "A checkpoint of one tensor with this text as its state."
+    return safetensors.torch.save({"tensor0": torch.zeros(1)}, {"state": layout})
 
 
 def _wrong_runs() -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fuzzing.checkpoints import resume_from
+from s6erav3.cli import _silent_stderr
 from s6erav3.data.mnist import parse_idx
 from s6erav3.models.model import MNISTModel
 from s6erav3.models.weights import load_weights
@@ -20,11 +21,18 @@ MAX_SECONDS = 10  # processor time for one file, which does not depend on the lo
 MAX_WAIT = 300  # seconds until a reader that waits for something counts as one that hangs
 MAX_CHARACTERS = 1_000  # of a message
 
+
+def read_quietly(path):
+    "Read a picture as the command does, which keeps quiet what decoders write to stderr."
+    with _silent_stderr():
+        return read_picture(path)
+
+
 READERS: dict[str, Callable] = {
     "weights": lambda path: load_weights(MNISTModel(), path),
     "checkpoint": resume_from,
     "record": lambda path: Recipe.from_record(read_record(path)),
-    "picture": read_picture,
+    "picture": read_quietly,
     "idx": lambda path: parse_idx(Path(path).read_bytes()),
 }
 
@@ -48,6 +56,7 @@ def read(reader: str, path) -> Outcome:
     start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # for the caller of Pillow, not for us
         try:
             READERS[reader](path)
         except (OSError, ValueError) as error:

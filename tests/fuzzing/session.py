@@ -69,6 +69,6 @@ def peak_megabytes() -> int:
 
     `getrusage` would begin with that of the process that started this one."""
     status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
+    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
     peaks = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
     return peaks[0] // 1024 if peaks else 0

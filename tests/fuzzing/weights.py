@@ -1,4 +1,6 @@
-"Files of weights as `torch.save` writes them: a zip with a pickle and the bytes of each tensor."
+"""Files of weights: safetensors files, and those of `torch.save`.
+
+The latter are a zip with a pickle and the bytes of each tensor."""
 
 import functools
 import io
@@ -7,11 +9,13 @@ import struct
 import warnings
 import zipfile
 
+import safetensors.torch
 import torch
 from hypothesis import strategies as st
 from torch import nn
 
 from fuzzing.damage import EDGES, MAYBE_STEPS, STEPS, Material, damaged
+from fuzzing.tensors import damaged_tensors, hostile_tensors, large_hostile_tensors
 from s6erav3.models.model import MNISTModel
 
 # Building blocks
@@ -91,29 +95,44 @@ def _integer(n: int) -> bytes:
 
 
 @functools.cache
-def good_weights() -> list[dict[str, bytes]]:
-    "The records of good files, by name."
+def good_states() -> list[dict]:
     torch.manual_seed(0)
-    states = [
+    return [
         dict(MNISTModel().state_dict()),
         MNISTModel().state_dict(),
         MNISTModel((4, 5, 4, 6, 7, 9)).state_dict(),
         MNISTModel().state_dict(keep_vars=True),
     ]
-    return [unzipped(saved(state)) for state in states]
+
+
+@functools.cache
+def good_pths() -> list[dict[str, bytes]]:
+    "The records of good files of `torch.save`, by name."
+    return [unzipped(saved(state)) for state in good_states()]
+
+
+@functools.cache
+def good_tensors() -> list[bytes]:
+    "Good safetensors files."
+    metadata = {"recipe": '{"channels": [8, 12]}'}
+    return [safetensors.torch.save(state, metadata) for state in good_states()[1:3]]
 
 
 RECORDS = ([], ["data.pkl"], ["data.pkl"], ["data/0"], ["byteorder"], ["version", "data.pkl"])
 CLAIMS = st.sampled_from((*EDGES, -1, -(2**31), 10, 40, 10**30))
 
 
+def damaged_weights():
+    return st.one_of(damaged_pths(), damaged_tensors(good_tensors))
+
+
 @st.composite
-def damaged_weights(draw, good=good_weights) -> bytes:
-    "A good file with damage in some of its records or anywhere, or a tensor with wild claims."
+def damaged_pths(draw) -> bytes:
+    "A good zip with damage in some of its records or anywhere, or a tensor with wild claims."
     if draw(st.integers(0, 4)) == 4:
         return pickled(one_tensor(*(draw(CLAIMS) for _ in range(4))))
-    records = dict(draw(st.sampled_from(good())))
-    other = draw(st.sampled_from(good()))
+    records = dict(draw(st.sampled_from(good_pths())))
+    other = draw(st.sampled_from(good_pths()))
     material = Material(_record(other, "data.pkl")[1], PICKLE_TOKENS)
     for ending in draw(st.sampled_from(RECORDS)):
         name, content = _record(records, ending)
@@ -131,6 +150,16 @@ def _record(records: dict[str, bytes], ending: str) -> tuple[str, bytes]:
 
 def hostile_weights() -> dict[str, bytes]:
     "Files that were made to do harm, by name; all of them small."
+    nan = {**MNISTModel().state_dict(), "fc.bias": torch.full((10,), torch.nan)}
+    return {
+        **hostile_pths(),
+        **hostile_tensors(good_tensors()[0]),
+        "safetensors_nan": safetensors.torch.save(nan),
+    }
+
+
+def hostile_pths() -> dict[str, bytes]:
+    "Those in the form of `torch.save`."
     return {
         **_strange_values(),
         **_strange_files(),
@@ -143,7 +172,7 @@ def hostile_weights() -> dict[str, bytes]:
 def large_hostile_weights() -> dict[str, bytes]:
     "Those that take long to make or to read."
     bomb = pickled(one_tensor(50_000_000, 50_000_000), bytes(200_000_000), zipfile.ZIP_DEFLATED)
-    return {"bomb": bomb}
+    return {"bomb": bomb, **large_hostile_tensors()}
 
 
 def _strange_values() -> dict[str, bytes]:
@@ -221,6 +250,10 @@ def _hostile_pickles() -> dict[str, bytes]:
         "marks": b"(" * 200_000 + b".",
         "exponential_hash": _exponential_hash(),
         "exponential_text": _exponential_text(),
+        "many_tuples": b"})" + b"\x85" * 2_100 + b"K\0s.",
+        "many_dimensions": one_tensor().replace(b"K\n\x85", b"(" + b"K\1" * 50_000 + b"t", 1),
+        "keys_are_numbers": b"}K\0K\0s.",
+        "counter": b"ccollections\nCounter\n)RK\0K\0s.",
     }
     return {name: pickled(program) for name, program in programs.items()}
 

@@ -1,0 +1,117 @@
+"Recipes: what they refuse, that they do not change, and how records hold them."
+
+import copy
+import math
+import pickle
+from typing import get_args
+
+import numpy as np
+import pytest
+from msgspec.structs import fields
+
+from s6erav3.models.model import NORMS, POOLS
+from s6erav3.training.recipe import RECIPES, Recipe
+
+REFUSED = [  # field, value, what the message says of the limit
+    ("epochs", 0, "expected `int` >= 1"),
+    ("epochs", 1.5, "expected `int`"),
+    ("batch_size", True, "expected `int`"),
+    ("batch_size", "128", "expected `int`"),
+    ("learning_rate", -0.1, "expected `float` >= 0.0"),
+    ("learning_rate", math.nan, "expected `float` >= 0.0"),
+    ("learning_rate", math.inf, "expected `float` <= 1e+30"),
+    ("momentum", 1, "expected `float` < 1.0"),
+    ("muon_lr", None, "expected `float`"),
+    ("schedule", "cosine", "expected one of plateau, one_cycle, constant"),
+    ("rotation", 360.0, "expected `float` < 360.0"),
+    ("shear", 90.0, "expected `float` < 90.0"),
+    ("no_aug_epochs", -1, "expected `int` >= 0"),
+    ("average_epochs", 0.5, "expected `int`"),
+    ("channels", (8, 12, 8, 12, 16), "expected `array` of length 6"),
+    ("channels", (8, None, 8, 12, 16, 20), "expected `int`"),
+    ("channels", (8, 12, 8, 12, 16, 1_001), "expected `int` <= 1000 - at `$[5]`"),
+    ("channels", 8, "expected `array`"),
+    ("pool", "published", "expected one of avg3, global, none"),
+    ("norm", ["none"], "expected one of post_act, pre_act, none"),
+    ("teacher_width", 100, "expected `int` <= 99"),
+]
+
+
+@pytest.mark.parametrize("field, value, limit", REFUSED)
+def test_the_message_names_field_limit_and_value(field, value, limit):
+    for make in (lambda **values: Recipe("mine", **values), Recipe.best().replace):
+        with pytest.raises(ValueError) as error:
+            make(**{field: value})
+        assert str(error.value) == f"{field}: {limit}, not {value!r}"
+
+
+def test_a_network_can_be_made_of_every_choice():
+    choices = {field.name: get_args(field.type) for field in fields(Recipe)}
+    assert choices["pool"] == tuple(POOLS) and choices["norm"] == NORMS
+
+
+@pytest.mark.parametrize("name", ["a/b", "a\\b", "a\nb", "\x1b[2J", "\ud800", None, ["best"]])
+def test_a_name_that_no_folder_can_have(name):
+    with pytest.raises(ValueError, match="^name: expected ") as error:
+        Recipe(name)
+    assert str(error.value).isprintable()
+
+
+def test_a_long_value_is_cut_off():
+    with pytest.raises(ValueError) as error:
+        Recipe("mine", channels=(1,) * 10_000)
+    assert len(str(error.value)) < 300
+
+
+def test_two_kinds_of_average_are_one_too_many():
+    with pytest.raises(ValueError, match="ema_decay and average_epochs"):
+        Recipe("mine", ema_decay=0.9, average_epochs=2)
+
+
+def test_fields_that_there_are_not():
+    for make in (Recipe, Recipe.best().replace):
+        with pytest.raises(TypeError, match="rate"):
+            make(name="mine", rate=0.1)
+
+
+def test_values_are_converted_to_the_types_of_their_fields():
+    recipe = Recipe("mine", learning_rate=np.float64(1), rotation=8, channels=[1, 2, None, 3, 4, 5])
+    assert type(recipe.learning_rate) is float and type(recipe.rotation) is float
+    assert recipe.channels == (1, 2, None, 3, 4, 5)
+    assert hash(recipe) == hash(recipe.replace())
+
+
+def test_a_recipe_cannot_be_changed():
+    recipe = Recipe.best()
+    with pytest.raises(AttributeError):
+        recipe.epochs = 3
+    assert recipe.replace(epochs=3).epochs == 3
+    assert recipe == Recipe.best() and recipe.epochs == 20
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_copies_and_records_are_equal_to_the_original(name):
+    recipe = Recipe.named(name)
+    assert recipe.name == name
+    record = {"recipe_name": name, "recipe": recipe.to_record()}
+    copies = [copy.deepcopy(recipe), pickle.loads(pickle.dumps(recipe)), Recipe.from_record(record)]
+    assert {recipe, *copies} == {recipe}
+    assert recipe != recipe.replace(name="other")
+
+
+def test_records_keep_the_first_names_and_values():
+    record = Recipe.best().to_record()
+    earlier = {"muon", "elastic", "plain_epochs", "warmup", "ema", "teacher"}
+    assert earlier <= record.keys() and "muon_lr" not in record
+    assert (record["pool"], record["norm"]) == ("published", "after")
+    first = {"name": "first", "muon": 0.02, "channels": [8, 12, 8, 12, 16, 20], "pool": "published"}
+    expected = Recipe("first", muon_lr=0.02)
+    assert Recipe.from_record({"recipe_name": "first", "recipe": first}) == expected
+
+
+@pytest.mark.parametrize("field", [{"muon_lr": 0.1}, {"pool": []}, {"muon": -1}, {"a\nb": 1}])
+def test_a_record_that_does_not_fit_is_refused_in_one_line(field):
+    record = {"recipe_name": "odd", "recipe": {"name": "odd", **field}}
+    with pytest.raises(ValueError, match="the record of recipe 'odd' does not fit") as error:
+        Recipe.from_record(record)
+    assert str(error.value).isprintable()
