@@ -1,0 +1,74 @@
+"""Compare the candidates of a protocol: `python tools/candidates.py best`.
+
+Each candidate is trained once on each of five folds of the 60,000 training images, without the test
+set; results/PROTOCOL.md says what for. Runs that are finished are kept, so that the same call goes
+on where an earlier one stopped.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from s6erav3.data.mnist import Splits, load_splits
+from s6erav3.experiments import make_specs, read_records, summarize, sweep
+from s6erav3.training.execution import ExecutionConfig
+from s6erav3.training.recipe import Recipe
+
+FOLDS = 5
+VAL_SIZE = 10_000
+EXECUTION = ExecutionConfig("on", "bfloat16", "channels_last")
+JOBS = 2  # on two cores: one thread for each run
+
+WEIGHT_DECAY = 0.02
+STRONG = {"rotation": 12.0, "scale": 0.12, "translate": 0.09, "shear": 7.5, "elastic_std": 1.05}
+
+
+def best_candidates() -> list[Recipe]:
+    "The candidates for `best`, in the order in which they are trained on each fold."
+    distilled = Recipe.best().replace(name="distilled-20")
+    plain = distilled.replace(teacher_width=0)
+    recipes = []
+    for epochs in (60, 20, 120):
+        own = plain.replace(name=f"plain-{epochs}", epochs=epochs)
+        recipes += [own.replace(name=f"decay-{epochs}", weight_decay=WEIGHT_DECAY), own]
+    long, long_plain = recipes[-2:]
+    recipes += [
+        long.replace(name="strong-decay-120", **STRONG),
+        long.replace(name="average-120", average_epochs=30, no_aug_epochs=0),
+        distilled,
+        distilled.replace(name="distilled-decay-20", weight_decay=WEIGHT_DECAY),
+        long_plain.replace(name="strong-120", **STRONG),
+    ]
+    return recipes
+
+
+CANDIDATES = {"best": best_candidates}
+
+
+def fold_splits(fold: int) -> Splits:
+    "MNIST with the 10,000 validation images of a fold."
+    return load_splits("mnist", val_size=VAL_SIZE, fold=fold)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    "Make the runs that are missing and print the table; the exit status."
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("protocol", choices=CANDIDATES)
+    parser.add_argument("--output-dir", type=Path, default=Path("runs"))
+    args = parser.parse_args(arguments)
+    folder = args.output_dir / args.protocol
+    recipes = CANDIDATES[args.protocol]()
+    specs = make_specs(recipes, range(FOLDS), fold_splits, EXECUTION)
+    try:
+        faults = sweep(specs, folder, JOBS, test=False)
+    except (OSError, ValueError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    print(summarize(read_records(folder, specs)).to_string(float_format="%.3f"))
+    for run, fault in faults.items():
+        print(f"Error: {run}: {fault}", file=sys.stderr)
+    return int(bool(faults))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
