@@ -24,8 +24,6 @@ import pages  # noqa: E402
 PATHS = pages.exercises()
 NAMES = [path.stem for path in PATHS]
 WITHOUT = {  # lessons without exercises
-    "01_convolution",
-    "03_learning",
     "layer_table_tools",
     "learned_representations",
 }
@@ -208,4 +206,42 @@ def test_no_check_is_upset_by_an_odd_answer(name):
             verdict = check(*[odd] * len(inspect.signature(check).parameters))
             if verdict.right or not verdict.message:
                 faults.append(f"{check.__name__} says of {odd!r}: {verdict}")
+    assert not faults, listed(faults)
+
+
+def quizzes() -> dict[Path, tuple]:
+    "The questions of the quizzes by the page that asks them."
+    found = {}
+    for path in pages.course():
+        module = EXERCISES / "checks" / f"{pages.topic(path)}.py"
+        quiz = getattr(module_of("checks", path.stem), "quiz", None) if module.is_file() else None
+        if quiz:
+            found[path] = quiz.questions
+    return found
+
+
+def test_a_quiz_accepts_one_letter_of_each_question():
+    quiz = checks.make_quiz(("b", {"a": "No.", "b": "Yes."}), ("a", {"a": "So.", "b": "Not so."}))
+    assert [quiz(1, letter).right for letter in ("a", "b", " B")] == [False, True, True]
+    assert quiz(2, "a").message == "So." and quiz(2, "b").message == "Not so."
+    assert quiz(1, ...).message == checks.UNANSWERED
+    assert "a, b" in quiz(1, "c").message and not quiz(1, "c").right
+    assert "2 questions" in quiz(3, "a").message and not quiz(0, "a").right
+
+
+def test_quizzes_have_the_questions_and_letters_of_their_pages():
+    found = quizzes()
+    assert len(found) >= 2
+    faults = []
+    for path, questions in found.items():
+        text = "\n\n".join(cell["source"] for cell in pages.cells(path, "markdown"))
+        asked = re.findall(r"^\*\*(\d)\.\*\* .+\n\n((?:- \w: .+\n?)+)", text, re.M)
+        letters = [re.findall(r"^- (\w): ", options, re.M) for _, options in asked]
+        if letters != [list(reasons) for _, reasons in questions]:
+            faults.append(f"{path.name} has the letters {letters}")
+        if [int(number) for number, _ in asked] != list(range(1, len(questions) + 1)):
+            faults.append(f"{path.name} does not count its questions from 1")
+        for correct, reasons in questions:
+            if correct not in reasons or len(set(reasons.values())) < len(reasons):
+                faults.append(f"{path.name}: {reasons}")
     assert not faults, listed(faults)

@@ -1,8 +1,11 @@
 """The glossary has what the notebooks link to, and says truly where a word is used.
 
+Prose has the terms of the field, not those that this course had for them before.
+
 Each test is one rule. It collects all faults and names them.
 """
 
+import ast
 import functools
 import re
 import sys
@@ -10,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
+import budgets  # noqa: E402
 import pages  # noqa: E402
 
 GLOSSARY = ROOT / "nbs" / "glossary.ipynb"
@@ -107,4 +111,68 @@ def test_entries_link_to_what_is_there():
         for name in re.findall(r"\]\(([\w/]+\.ipynb)", sources(GLOSSARY, "markdown"))
         if not (GLOSSARY.parent / name).is_file()
     ]
+    assert not faults, listed(faults)
+
+
+DOCUMENTS = ("README", "CONTENTS", "INSTALL", "TEACHING", "CONTRIBUTING")
+FORMER_WORDS = {  # and the terms of the field; only words that mean nothing else here
+    "digits held out": "validation set",
+    "held-out digits": "validation set",
+    "digits to learn from": "training set",
+    "digits learnt from": "training set",
+    "pupil": "student",
+    "misread": "misclassified",
+    "read wrongly": "misclassified",
+    "taken for": "predicted as",
+    "rightly": "correctly",
+    "verdict": "prediction",
+    "unsure": "not confident",
+    "how wrong": "loss",
+    "less wrong": "a lower loss",
+    "puts out": "outputs",
+    "gives out": "outputs",
+    "blanked": "zeroed",
+    "plain epoch": "epoch without augmentation",
+    "ladder": "ablation",
+    "rung": "ablation step",
+    "made fast": "accelerated",
+    "shorter numbers": "lower precision",
+    "stand-in": "fallback",
+    "for the curious": "optional",
+    "written whole": "atomic",
+    "to oneself": "exclusive",
+}
+
+
+def strings(source: str) -> str:
+    "The texts in a cell of code: docstrings, labels, messages, and the alt text of its figure."
+    nodes = ast.walk(budgets.parse(source))
+    values = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    texts = [value for value in values if isinstance(value, str)]
+    return "\n\n".join([pages.alt_text(source), *texts])
+
+
+def prose(path: Path) -> dict[str, str]:
+    "All that a file says in words, by place: a cell of a notebook, or a document."
+    if path.suffix == ".md":
+        return {pages.place(path): path.read_text(encoding="utf-8")}
+    found = {}
+    for cell in pages.all_cells(path):
+        is_code = cell["cell_type"] == "code"
+        text = strings(cell["source"]) if is_code else cell["source"]
+        found[f"{pages.place(path)}, cell {cell['index']}"] = text
+    return found
+
+
+def test_former_words_do_not_come_back():
+    words = "|".join(map(re.escape, FORMER_WORDS))
+    former = re.compile(rf"\b({words})s?\b", re.I)
+    faults = []
+    for path in [*LINKING, *(ROOT / f"{name}.md" for name in DOCUMENTS)]:
+        for where, text in prose(path).items():
+            in_one_line = re.sub(r"\s+", " ", text)
+            faults += [
+                f"{where}: {word!r}; the field's term is: {FORMER_WORDS[word.lower()]}"
+                for word in former.findall(in_one_line)
+            ]
     assert not faults, listed(faults)

@@ -53,3 +53,24 @@ def check(praise: str):
         return checked
 
     return decorate
+
+
+def make_quiz(*questions: tuple[str, dict[str, str]]):
+    """`quiz(number, letter)` for some questions, counted from 1.
+
+    A question is the correct letter, and for each letter the sentence that answers it.
+    """
+
+    def quiz(number: int, letter) -> Verdict:
+        if letter is ...:
+            return Verdict(False, UNANSWERED)
+        if number not in range(1, len(questions) + 1):
+            return Verdict(False, f"There are {len(questions)} questions, from 1.")
+        correct, reasons = questions[number - 1]
+        chosen = str(letter).strip().lower()
+        if chosen not in reasons:
+            return Verdict(False, f"Choose one of the letters {', '.join(reasons)}.")
+        return Verdict(chosen == correct, reasons[chosen])
+
+    quiz.questions = questions
+    return quiz

@@ -1,103 +1,148 @@
-"Checks of exercises/08_ablations.ipynb."
-
-from dataclasses import asdict
+"The quiz of nbs/08_ablations.ipynb, and the checks of exercises/08_ablations.ipynb."
 
 import numpy as np
+from msgspec.structs import asdict
 from scipy import stats
 
-from checks import call, check
-from s6erav3.ablations import ABLATIONS
+from checks import call, check, make_quiz
 from s6erav3.training.recipe import Recipe
 
+quiz = make_quiz(
+    (
+        "c",
+        {
+            "a": "One run each: with another seed it may be the other way round.",
+            "b": "That would need an interval within a margin, and one run has no interval.",
+            "c": "The five runs of `cycle` alone differ by 0.19 percentage points.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": "What suits the shared images changes all differences together.",
+            "b": "Their size has its own effect, on the differences themselves.",
+            "c": "That is the other correction, of the p values.",
+        },
+    ),
+    (
+        "b",
+        {
+            "a": "It contains 0, but also 0.1. For no difference it must lie within the margin.",
+            "b": "The data agree with a loss, with a gain and with nothing.",
+            "c": "How much of an interval lies above 0 is no rule: it contains 0.",
+        },
+    ),
+    (
+        "c",
+        {
+            "a": "Each of a hundred questions without an effect has a chance of 5 % as well.",
+            "b": "A p value is not the probability that there is an effect.",
+            "c": "A correction for the number of questions is needed first.",
+        },
+    ),
+    (
+        "b",
+        {
+            "a": "It was not tested, but the rule that chose it was made from test results.",
+            "b": "So it was with the allowance of 0.07 percentage points.",
+            "c": "It decides which candidates reach a target, and it comes from the test set.",
+        },
+    ),
+)
 
-@check("Where many questions are asked, some interval excludes zero by random variation alone.")
-def check_false_alarms(expected, at_least_one):
-    "Of as many questions as the ablation has, none of which has an effect, at a level of 5 %."
-    n = len(ABLATIONS) - 1
-    level = 0.05
-    if expected > 1.5 or at_least_one > 1:
+
+def _fault_of_adjustment(got: np.ndarray, p: np.ndarray) -> str:
+    "What numbers are that are not the adjusted p values of `p`."
+    m = len(p)
+    order = p.argsort()
+    scaled = p[order] * m / np.arange(1, m + 1)
+    smallest_first = np.minimum.accumulate(scaled[::-1])[::-1]
+    unlimited = np.empty(m)
+    unlimited[order] = scaled
+    if np.allclose(got, np.minimum(p * m, 1)) or np.allclose(got, p * m):
         return (
-            "A probability lies between 0 and 1, and so few false alarms are expected that their "
-            "number does, too; you may have given per cent."
+            "You multiplied each by the number of questions. That is Bonferroni's correction: "
+            "divide by the rank as well, 1 for the smallest."
         )
-    if np.isclose(expected, level, atol=0.005):
-        return "That is to be expected of one question; there is one for each ablation step."
-    if not np.isclose(expected, n * level, atol=0.02):
+    if np.allclose(got, smallest_first):
+        return "These are sorted; give them in the order of the p values that were handed in."
+    if np.allclose(got, unlimited) or np.allclose(got, scaled):
         return (
-            f"{expected:g} false alarms are not to be expected: each question brings one with a "
-            "probability of 5 %, and the expected numbers add up."
+            "A larger p value has a smaller adjusted one here. "
+            "Where a later one is smaller, it replaces the earlier ones."
         )
-    if np.isclose(at_least_one, n * level, atol=0.01):
-        return (
-            "Probabilities may be added only where no two alarms can come together; here two or "
-            "three may, and are counted twice."
-        )
-    if np.isclose(at_least_one, (1 - level) ** n, atol=0.01):
-        return (
-            "That is the probability of no false alarm at all. "
-            "What is the probability of the opposite?"
-        )
-    if at_least_one < 0.01:
-        return (
-            "That is the probability that all questions bring a false alarm together, "
-            "not that at least one does."
-        )
-    if not np.isclose(at_least_one, 1 - (1 - level) ** n, atol=0.01):
-        return (
-            f"{at_least_one:g} is not the probability of at least one. "
-            "Ask first how likely it is that no question brings an alarm."
-        )
+    if (got > 1).any():
+        return "A p value is a probability, and these are not all between 0 and 1."
+    worst = np.abs(got - stats.false_discovery_control(p)).argmax()
+    return (
+        f"{p[worst]:.3f} among {m} becomes {got[worst]:.3f}, and "
+        f"{stats.false_discovery_control(p)[worst]:.3f} is correct. "
+        "Sort, multiply by m, divide by the rank, then go from the largest to the smallest."
+    )
 
 
-def _fault_of_t(got: float, before: np.ndarray, after: np.ndarray) -> str:
-    "What a number is that is not the paired t of `after` against `before`."
+@check("It agrees with SciPy's false_discovery_control, also where values are not sorted.")
+def check_adjusted(adjust):
+    "`adjust(p)`: the adjusted p values of Benjamini and Hochberg, in the order of `p`."
+    rng = np.random.default_rng(0)
+    for p in (np.array([0.2, 0.01, 0.04, 0.03]), rng.uniform(0, 0.2, 19)):
+        got = np.asarray(call(adjust, p.copy()), dtype=float)
+        if got.shape != p.shape:
+            return f"Give a number for each p value: {len(p)} of them, not shape {got.shape}."
+        if not np.allclose(got, stats.false_discovery_control(p)):
+            return _fault_of_adjustment(got, p)
+
+
+def _fault_of_t(got: float, before: np.ndarray, after: np.ndarray, ratio: float) -> str:
+    "What a number is that is not the corrected paired t of `after` against `before`."
     d = after - before
     n = len(d)
-    correct = stats.ttest_rel(after, before).statistic
+    plain = stats.ttest_rel(after, before).statistic
+    correct = plain / np.sqrt(1 + n * ratio)
     if np.isclose(got, -correct):
         return "The sign is reversed: a gain, where `after` is larger, counts as positive."
+    if np.isclose(got, plain):
+        return (
+            "That is the plain test. It takes the differences as independent, "
+            "although their runs share training images: add the ratio to 1/n."
+        )
     if np.isclose(got, stats.ttest_ind(after, before).statistic):
         return (
             "That compares the two groups, not the pairs: "
             "what a seed does to both stays in the spread and hides the gain."
         )
-    if np.isclose(got, d.mean() / d.std(ddof=1)):
-        return (
-            "You divided by the spread of the differences. "
-            f"The mean of {n} spreads less than each of them: by the root of {n}."
-        )
-    if np.isclose(got, d.mean() / d.std() * np.sqrt(n)):
+    if np.isclose(got, correct * np.sqrt(n / (n - 1))):
         return (
             "The standard deviation is that of NumPy's default, which divides by n. The mean was "
             "computed from the same n numbers; divide by n - 1 (`ddof=1`)."
         )
-    if np.isclose(got, d.mean() / d.std()):
-        return (
-            "You divided by a spread, and by NumPy's default one (over n); "
-            "a standard error is wanted: `ddof=1`, and the root of n."
-        )
+    if np.isclose(got, d.mean() / (d.std(ddof=1) * (1 / np.sqrt(n) + ratio))):
+        return "Variances add up, standard deviations do not: add 1/n and the ratio, then the root."
+    if np.isclose(got, d.mean() / (d.std(ddof=1) * (1 / n + ratio))):
+        return "1/n plus the ratio is the factor of the variance; the error needs its root."
     if np.isclose(got, d.mean()):
         return (
             "That is the mean difference itself. "
             "It is large or small only in comparison with its standard error."
         )
     return (
-        f"For {n} pairs it gives {got:.2f}, and {correct:.2f} is correct. "
+        f"For {n} pairs and a ratio of {ratio:g} it gives {got:.2f}, and {correct:.2f} is correct. "
         "Take the differences first, and forget the two columns."
     )
 
 
-@check("It agrees with SciPy's paired test on runs that it had not seen.")
+@check("It agrees with SciPy's paired test where the ratio is 0, and is smaller where it is not.")
 def check_paired_t(paired_t):
-    "`paired_t(before, after)`: how many standard errors the mean difference is away from zero."
+    "`paired_t(before, after, ratio)`: how many corrected standard errors the mean is from zero."
     rng = np.random.default_rng(0)
-    for n in (5, 8):
+    for n, ratio in ((5, 0.2), (8, 0.5), (5, 0.0)):
         seeds = rng.normal(99.2, 0.2, n)
         before = seeds + rng.normal(0, 0.03, n)
         after = seeds + rng.normal(0.05, 0.03, n)
-        got = float(call(paired_t, before, after))
-        if not np.isclose(got, stats.ttest_rel(after, before).statistic):
-            return _fault_of_t(got, before, after)
+        got = float(call(paired_t, before, after, ratio))
+        plain = stats.ttest_rel(after, before).statistic
+        if not np.isclose(got, plain / np.sqrt(1 + n * ratio)):
+            return _fault_of_t(got, before, after, ratio)
 
 
 def _by_recipe(records) -> dict[str, dict[int, dict]]:

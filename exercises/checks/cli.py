@@ -1,4 +1,4 @@
-"Checks of exercises/09_cli.ipynb."
+"The quiz of nbs/10_cli.ipynb, and the checks of exercises/10_cli.ipynb."
 
 import tempfile
 from contextlib import redirect_stderr, redirect_stdout
@@ -7,9 +7,52 @@ from pathlib import Path
 
 from PIL import Image
 
-from checks import call, check
+from checks import call, check, make_quiz
 from s6erav3.__main__ import main
 from s6erav3.pictures.canvas import CANVAS_SIZE, example_drawing
+
+quiz = make_quiz(
+    (
+        "b",
+        {
+            "a": "A script would then believe that all three were classified.",
+            "b": "The call was understood, but not everything that was asked for is done.",
+            "c": "The call was understood: the command is there, and files are what it takes.",
+        },
+    ),
+    (
+        "c",
+        {
+            "a": "The command is `evaluate`.",
+            "b": "An argument has no dashes. This one says what its value is for.",
+            "c": "It begins with two dashes, and its value follows.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": "The record holds the seed, the recipe and the data of the run.",
+            "b": "A state dict holds names and tensors, nothing else.",
+            "c": "The curves show what happened, not with which seed.",
+        },
+    ),
+    (
+        "c",
+        {
+            "a": "It belongs to `train`, and continues a run that was interrupted.",
+            "b": "It belongs to `predict` and `bench`.",
+            "c": "A choice made on the test set would make the reported accuracy too good.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": "With the statistics of the images themselves, the same weights are much better.",
+            "b": "After one epoch? And then it would not get better in the next epochs.",
+            "c": "Training and validation images were drawn at random from the same images.",
+        },
+    ),
+)
 
 
 def pictures(folder) -> list[str]:

@@ -1,16 +1,59 @@
-"Checks of exercises/00_data.ipynb."
+"The quiz of nbs/00_data.ipynb, and the checks of exercises/00_data.ipynb."
 
 import torch
 
-from checks import call, check
+from checks import call, check, make_quiz
 from s6erav3.data.augment import MEAN, STD, to_float
 from s6erav3.data.mnist import Digits, load_splits
 
-
-@check(
-    "The zeros that a convolution puts around a normalised image are a faint grey, "
-    "not the background."
+quiz = make_quiz(
+    (
+        "b",
+        {
+            "a": "The labels are a tensor of their own, of shape (55000,).",
+            "b": "The dimensions are images, channels, rows and columns; a grey image has one "
+            "channel.",
+            "c": "The shape counts numbers, not bytes; the type of the numbers is `dtype`.",
+        },
+    ),
+    (
+        "c",
+        {
+            "a": "The program that stored all images was correct on all of them, and on few "
+            "others.",
+            "b": "It may have learned something that holds for others, too; only they can show it.",
+            "c": "Accuracy on the training set says nothing certain about other images.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": "The test set had no part in the choice.",
+            "b": "The choice itself has made this accuracy too good.",
+            "c": "Half of this number is still too good, because of the choice.",
+        },
+    ),
+    (
+        "b",
+        {
+            "a": "It does not look for the darkest and brightest pixel; the same two numbers "
+            "serve every image.",
+            "b": "Both were computed once, over all pixels outside the test set.",
+            "c": "The mean is that of all pixels outside the test set, not of one image.",
+        },
+    ),
+    (
+        "c",
+        {
+            "a": "It blurs a little at any angle; that is not the reason.",
+            "b": "`rotate` works for any angle.",
+            "c": "Augmentation must keep the label: after 180° the 6 is a 9.",
+        },
+    ),
 )
+
+
+@check("The zeros around a normalised image are a faint grey, not the background.")
 def check_grey(grey):
     "The byte that `normalize` turns into 0."
     correct = 255 * MEAN

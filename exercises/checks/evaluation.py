@@ -3,9 +3,59 @@
 import numpy as np
 from scipy.stats import binomtest, norm
 
-from checks import call, check
+from checks import call, check, make_quiz
 from s6erav3.evaluation.metrics import accuracy_interval, per_class
 from s6erav3.inference import Predictions
+
+quiz = make_quiz(
+    (
+        "c",
+        {
+            "a": (
+                "The interval is about the share of correct predictions, not about the confidence."
+            ),
+            "b": "The interval is about other images for one network. It says nothing about seeds.",
+            "c": "The interval describes the sampling noise of the images that were drawn.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": "All seeds share the test images, so only the training differs.",
+            "b": "That is what the interval describes, and it is wider.",
+            "c": (
+                "All ten were measured on the same test images, so their noise is not in the 0.03."
+            ),
+        },
+    ),
+    (
+        "b",
+        {
+            "a": "Random mistakes leave more than half of the pairs empty, too.",
+            "b": "Only the comparison with random mistakes shows a difference.",
+            "c": "Some simulations of random mistakes have such pairs, too.",
+        },
+    ),
+    (
+        "b",
+        {
+            "a": "Sampling noise alone makes the error of a calibrated network larger than 0.",
+            "b": "By how much noise raises the error depends on the number of images and of bins.",
+            "c": "With a million images, random variation alone might give much less than 0.1.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": (
+                "The epoch was chosen where sampling noise favoured it. Choose it on "
+                "the validation set, or take the last one."
+            ),
+            "b": "They were used to choose the epoch, which is enough for a bias.",
+            "c": "The highest of 20 noisy numbers is more often too high than too low.",
+        },
+    ),
+)
 
 
 @check(

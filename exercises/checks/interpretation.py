@@ -5,10 +5,62 @@ import math
 import numpy as np
 import torch
 
-from checks import call, check
+from checks import call, check, make_quiz
 from s6erav3 import MNISTModel
 from s6erav3.data.augment import normalize
 from s6erav3.inference import Predictions
+
+quiz = make_quiz(
+    (
+        "a",
+        {
+            "a": (
+                "The label has the largest of ten probabilities, at least 0.1, and −ln 0.1 = ln 10."
+            ),
+            "b": "A loss is not a probability; it is the −log of one, and may be larger than 1.",
+            "c": (
+                "That is true of misclassified images, where the label's probability may be near 0."
+            ),
+        },
+    ),
+    (
+        "b",
+        {
+            "a": "Fifteen images of 10,000 hardly change the interval.",
+            "b": (
+                "What is hard for one network is often hard for another, so mistakes are left out."
+            ),
+            "c": (
+                "That may be, but it is not why: the images that are left out were "
+                "selected by a network."
+            ),
+        },
+    ),
+    (
+        "c",
+        {
+            "a": "Nobody votes for the label, and a vote does not count confidence.",
+            "b": "All ten votes are known to go to wrong classes.",
+            "c": "Nobody votes for the label. A vote corrects only what most networks get right.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": "So a clear digit in a map of a trained network is no sign of learning either.",
+            "b": "All eight random filters of this page show the digit; that is no accident.",
+            "c": "Its weights come from the random initialisation; no step was made.",
+        },
+    ),
+    (
+        "b",
+        {
+            "a": "Random filters are far from 0, too: they have 22 % on average.",
+            "b": "Compare with random variation before you name a filter.",
+            "c": "An accurate network need not have an edge detector in each filter.",
+        },
+    ),
+)
 
 CONFIDENCE = 0.98  # of the wrong prediction in the exercise
 

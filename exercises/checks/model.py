@@ -1,13 +1,59 @@
-"Checks of exercises/02_model.ipynb."
+"The quiz of nbs/02_model.ipynb, and the checks of exercises/02_model.ipynb."
 
 import torch
 import torch.nn.functional as F
 
-from checks import call, check
+from checks import call, check, make_quiz
 from s6erav3.data.augment import normalize
 from s6erav3.data.mnist import load_splits
 from s6erav3.models.model import CHANNELS, MNISTModel, count_parameters, eval_mode
 from s6erav3.models.weights import load_pretrained
+
+quiz = make_quiz(
+    (
+        "b",
+        {
+            "a": "That would be 9 · 20: the filters have weights for each of the 16 input "
+            "channels, too.",
+            "b": "(3 · 3 · 16 + 1) · 20 = 2,900, whatever the size of the maps.",
+            "c": "The size of the maps does not matter, since the weights are shared.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": "One row and one column is lost at each side.",
+            "b": "A filter of 3×3 cannot be centred on the outermost positions, and there are "
+            "two sides.",
+            "c": "That would take padding.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": "Each layer multiplies their scale by another small factor.",
+            "b": "That is what weights do which are too large.",
+            "c": "Every layer gets the small activations of the layer before it.",
+        },
+    ),
+    (
+        "c",
+        {
+            "a": "Which channels are zeroed is random, and only in training mode.",
+            "b": "The probability does not change, but it is used in training mode only.",
+            "c": "All channels are used, and nothing is scaled.",
+        },
+    ),
+    (
+        "b",
+        {
+            "a": "It may, but that is not the reason.",
+            "b": "Batch normalisation updates its running averages with every batch that passes.",
+            "c": "Weights change in a training step only; the running averages change with "
+            "every batch.",
+        },
+    ),
+)
 
 
 @check(
@@ -37,46 +83,6 @@ def check_count(parameters):
             f"{parameters:,} is not it. Start from {published:,}, "
             "subtract what goes (two things), add what comes."
         )
-
-
-def _image(size: int) -> torch.Tensor:
-    "A random image."
-    return torch.rand(1, 1, size, size, generator=torch.Generator().manual_seed(0))
-
-
-@check("The weight stands to the left: each new pixel is a copy of its left neighbour.")
-def check_shift(weights):
-    "3×3 weights that move an image one pixel to the right."
-    weights = torch.as_tensor(weights, dtype=torch.float32)
-    if weights.shape != (3, 3):
-        return f"Give 3×3 weights; these are {'×'.join(map(str, weights.shape))}."
-    image = _image(9)
-    result = F.conv2d(image, weights[None, None], padding=1)[..., 2:-2, 2:-2]
-
-    def moves_by(down, right):
-        moved = image.roll((down, right), dims=(2, 3))
-        return torch.allclose(result, moved[..., 2:-2, 2:-2])
-
-    if moves_by(0, 1):
-        return
-    if moves_by(0, -1):
-        return (
-            "The image moves to the left. "
-            "The weights are not carried along; they say where each new pixel is taken from."
-        )
-    if moves_by(1, 0) or moves_by(-1, 0):
-        return (
-            "The image moves up or down: "
-            "the first index of the weights is the row, the second the column."
-        )
-    if moves_by(0, 0):
-        return "The image does not move: this weight is the middle one, that of the pixel itself."
-    if (weights != 0).sum() > 1:
-        return (
-            f"{int((weights != 0).sum())} weights are not zero, so several pixels are mixed. "
-            "Each new pixel is a copy of one."
-        )
-    return "The image should look as before, neither brighter nor darker, one pixel to the right."
 
 
 @check("Two convolutions without a nonlinearity between them are one.")

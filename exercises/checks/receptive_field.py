@@ -1,4 +1,4 @@
-"Checks of exercises/05_receptive_field.ipynb."
+"The quiz of nbs/05_receptive_field.ipynb, and the checks of exercises/05_receptive_field.ipynb."
 
 from itertools import accumulate
 from operator import mul
@@ -6,9 +6,52 @@ from operator import mul
 import torch
 from torch import nn
 
-from checks import call, check
+from checks import call, check, make_quiz
 from s6erav3.anatomy.table import layer_table
 from s6erav3.models.model import MNISTModel
+
+quiz = make_quiz(
+    (
+        "b",
+        {
+            "a": "That is the receptive field after two of them.",
+            "b": "1 + 2 + 2 + 2: each adds two jumps of one pixel.",
+            "c": "Each adds its kernel less one, which is 2 and not 3.",
+        },
+    ),
+    (
+        "b",
+        {
+            "a": "After the pooling a jump is two pixels, so the third convolution adds 4.",
+            "b": "1 + 2 + 2, then 1 for the pooling, then two jumps of two pixels.",
+            "c": "The pooling doubles the jump, not the receptive field.",
+        },
+    ),
+    (
+        "c",
+        {
+            "a": "The field grows by (kernel - 1) jumps, with padding or without.",
+            "b": "Only the stride changes the jump.",
+            "c": "It moves the first window outwards, and there is room for more of them.",
+        },
+    ),
+    (
+        "b",
+        {
+            "a": "A ReLU or max pooling may block the path for this image only.",
+            "b": "A ReLU or max pooling may block the path for this one.",
+            "c": "Where it is not zero for some image, the pixel is in the receptive field.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": "Its centre is pixel 9.5, so it ends at pixel 25.",
+            "b": "It holds for any weights: it follows from the layers alone.",
+            "c": "Padding adds zeros outside of the image; it hides no pixel.",
+        },
+    ),
+)
 
 
 @check(

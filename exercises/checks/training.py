@@ -1,18 +1,62 @@
-"Checks of exercises/04_training.ipynb."
+"The quiz of nbs/04_training.ipynb, and the checks of exercises/04_training.ipynb."
 
 import functools
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import nn, optim
 
-from checks import call, check
+from checks import call, check, make_quiz
 from s6erav3 import MNISTModel, Recipe, fit
 from s6erav3.data.mnist import load_splits
 from s6erav3.inference import evaluate
 from s6erav3.training.loop import get_scheduler
+
+quiz = make_quiz(
+    (
+        "b",
+        {
+            "a": "Fifteen minibatches are full; the 40 images that remain are used as well.",
+            "b": "Fifteen minibatches of 64, and one of the 40 images that remain.",
+            "c": "64 is the number of images in a minibatch, not the number of minibatches.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": "Some images are harder than others, and every minibatch holds other ones.",
+            "b": "The loss is noisy at any learning rate, because each step uses other images.",
+            "c": "Only the initial weights are random; from then on they are trained.",
+        },
+    ),
+    (
+        "c",
+        {
+            "a": "That is what the published schedule looks at, `get_scheduler`.",
+            "b": "No schedule of this page looks at it.",
+            "c": "It rises and falls as planned, and needs no validation set.",
+        },
+    ),
+    (
+        "c",
+        {
+            "a": "The training loss of a history is measured on augmented images and in training "
+            "mode, so it may be the larger one in any case.",
+            "b": "They are measured in different ways, so they differ in any case.",
+            "c": "Measure both in evaluation mode, without augmentation, and then compare.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": "The network has memorised its training images; both make that harder.",
+            "b": "It would memorise its training images even better.",
+            "c": "It would memorise its training images even more easily.",
+        },
+    ),
+)
 
 
 @check("The last batch of an epoch is smaller, and it is a step like the others.")
@@ -256,7 +300,7 @@ def _short_run(rate: float) -> tuple[list[dict], float]:
     model = MNISTModel(dropout=0)
     few = splits.train.subset(slice(500))
     valid = splits.valid.subset(slice(250))
-    history = fit(model, replace(SHORT, learning_rate=rate), few, valid, verbose=False)
+    history = fit(model, SHORT.replace(learning_rate=rate), few, valid, verbose=False)
     return history, evaluate(model, splits.test.subset(slice(250)))[0]
 
 

@@ -1,12 +1,54 @@
-"Checks of exercises/09_your_digit.ipynb."
+"The quiz of nbs/09_your_digit.ipynb, and the checks of exercises/09_your_digit.ipynb."
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
-from checks import call, check
-from s6erav3.pictures.predict import center_by_mass, resize_longest_side
+from checks import call, check, make_quiz
+from s6erav3.pictures.predict import resize_longest_side
 from s6erav3.pictures.segment import otsu_threshold
+
+quiz = make_quiz(
+    (
+        "a",
+        {
+            "a": "Any threshold then takes some paper for ink, or some ink for paper.",
+            "b": "The picture can be made grey; the threshold fails on grey levels, too.",
+            "c": "The width of a stroke does not change its grey level.",
+        },
+    ),
+    (
+        "c",
+        {
+            "a": "The longer side becomes 20 pixels. Both sides are scaled by the same factor.",
+            "b": "That would be right if the longer side became 28 pixels. It becomes 20.",
+            "c": "120 becomes 20, so the factor is 1/6, and 30 becomes 5.",
+        },
+    ),
+    (
+        "b",
+        {
+            "a": "The picture shows a seven. The network was certain, and wrong.",
+            "b": "The probability means something only for images like the training images.",
+            "c": "In MNIST's form the same seven is classified correctly. The input is the fault.",
+        },
+    ),
+    (
+        "c",
+        {
+            "a": "Ink that touches is one piece, so there is one mask at most.",
+            "b": "Of the pairs that touch, 31 of 100 were refused. The others got a digit.",
+            "c": "Where the ink is too wide for one digit it is refused, else taken for one digit.",
+        },
+    ),
+    (
+        "a",
+        {
+            "a": "The accuracy on images that the network has learned from would be too good.",
+            "b": "The network has learned from these, so it is correct on nearly all of them.",
+            "c": "These have to be chosen from images that the network was not trained on.",
+        },
+    ),
+)
 
 HEIGHT, WIDTH = 90, 36  # pixels of the digit in the first exercise
 
@@ -33,67 +75,41 @@ def check_size(height, width):
     )
 
 
-def _inks():
-    "Cropped ink of several shapes, heavier on one side."
-    rng = np.random.default_rng(0)
-    for height, width in ((20, 20), (20, 12), (12, 20), (20, 5)):
-        ink = rng.random((height, width)) * 0.4
-        ink[: height // 4] += 0.6
-        ink[:, : width // 4] += 0.1
-        yield ink
+Piece = tuple[int, int]  # the first column of a piece, and the first column after it
+
+CASES: tuple[tuple[str, list[list[Piece]]], ...] = (  # what is tried, and the groups that are right
+    ("two pieces far apart", [[(0, 10)], [(20, 30)]]),
+    ("two pieces 2 columns apart", [[(0, 10), (12, 20)]]),
+    ("two pieces that overlap", [[(0, 10), (6, 14)], [(30, 40)]]),
+    ("two pieces exactly 4 columns apart", [[(0, 10)], [(14, 24)]]),
+    ("a short piece above a long one", [[(0, 30), (5, 9), (31, 40)], [(50, 60)]]),
+)
+GAP = 4
 
 
-@check("The centre of mass is in the middle, as near as whole pixels allow.")
-def check_centre(centre):
-    "`centre(ink)`: `ink` on a field of 28×28 zeros, its centre of mass in the middle."
-    for ink in _inks():
-        field = np.asarray(call(centre, ink.copy()), dtype=float)
-        fault = _fault_of_field(field, ink)
-        if fault:
-            return fault
-    worst = max(np.abs(np.asarray(centre(ink)) - center_by_mass(ink)).max() for ink in _inks())
-    if worst > 1:
-        return "The ink is in its place, but its numbers grew."
-
-
-def _fault_of_field(field, ink):
-    "What is wrong with a field that should hold `ink`, or None."
-    if field.shape != (28, 28):
-        return f"The field has the shape {field.shape}; 28×28 is wanted."
-    rows = np.flatnonzero(field.any(axis=1))
-    columns = np.flatnonzero(field.any(axis=0))
-    if not len(rows):
-        return "The field is empty: put the ink into it."
-    inside = field[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    if inside.shape != ink.shape or not np.allclose(inside, ink):
-        return "The ink was changed or cut off on the way; it has only to be moved."
-    return _fault_of_place(field, ink, (rows[0], columns[0]))
-
-
-def _fault_of_place(field, ink, corner):
-    "What is wrong with the place of `ink`, whose upper left is at `corner`, or None."
-    off = np.array(ndimage.center_of_mass(field)) - 13.5
-    worst = np.abs(off).max()
-    if worst <= 0.51:
-        return None
-    height, width = ink.shape
-    if corner == ((28 - height) // 2, (28 - width) // 2):
-        return (
-            f"Its rectangle is in the middle, and its mass is {worst:.1f} pixels off: "
-            "heavy parts pull the centre of mass."
-        )
-    if worst < 1.1:
-        return (
-            "Nearly: rows are counted from 0 to 27, so their middle is 13.5, "
-            "and a corner is rounded to the nearest pixel."
-        )
-    y, x = ndimage.center_of_mass(ink)
-    if corner == (round(13.5 - x), round(13.5 - y)):
-        return "Rows and columns are interchanged: the centre of mass comes as (row, column)."
-    return (
-        f"For ink of {height}×{width} the centre of mass is at "
-        f"{off[0] + 13.5:.1f}, {off[1] + 13.5:.1f}; both should be near 13.5."
-    )
+@check("Pieces belong together where the gap to all ink before is too small.")
+def check_groups(groups):
+    "`groups(pieces, gap)`: pieces of ink, from left to right, as a list of digits."
+    for name, correct in CASES:
+        pieces = [piece for group in correct for piece in group]
+        found = call(groups, list(pieces), GAP)
+        if not isinstance(found, list) or not all(isinstance(group, list) for group in found):
+            return f"A list of lists is needed, not {found!r}."
+        if found == correct:
+            continue
+        together = [piece for group in found for piece in group]
+        if together != pieces:
+            return f"{name}: the groups hold {together}, and the pieces are {pieces}."
+        if name.startswith("a short piece"):
+            return (
+                f"{name}: {pieces} become {found}. The short piece ends early, but the long one "
+                "goes on. Compare with the ink that ends last, not with the piece before."
+            )
+        if name.startswith("two pieces exactly"):
+            return f"{name}: with a gap of {GAP}, {GAP} empty columns are enough for a new digit."
+        if len(found) > len(correct):
+            return f"{name}, gap {GAP}: they belong to one digit, but they were separated."
+        return f"{name}, gap {GAP}: they belong to two digits, but they were put together."
 
 
 def photograph(seed=0) -> tuple[np.ndarray, np.ndarray]:
@@ -120,8 +136,8 @@ def check_find(find):
         found = np.asarray(call(find, grey.copy()))
         if found.shape != ink.shape:
             return (
-                f"The answer has the shape {found.shape}; "
-                f"one truth value for each of the {ink.shape} pixels is wanted."
+                f"The result has the shape {found.shape}; "
+                f"one truth value for each of the {ink.shape} pixels is needed."
             )
         fault = _fault_of_ink(found.astype(bool), ink, grey)
         if fault:
@@ -161,6 +177,6 @@ def _fault_of_ink(found, ink, grey):
             "In the middle of a stroke, how far is the nearest paper?"
         )
     return (
-        f"{share}; what is called ink and what is ink overlap by {100 * overlap:.0f} %, "
-        "and 80 are wanted."
+        f"{share}. The overlap of what you call ink and the true ink is {100 * overlap:.0f} %; "
+        "more than 80 % is needed."
     )

@@ -1,12 +1,10 @@
-from dataclasses import replace
-
 import numpy as np
 from scipy import stats
 
 from s6erav3.training.recipe import Recipe
 
 OLD = Recipe("old", epochs=2, schedule="one_cycle")
-NEW = replace(OLD, name="new", learning_rate=0.3)
+NEW = OLD.replace(name="new", learning_rate=0.3)
 ACCURACY = {"old": (60.0, 72.0, 55.0), "new": (71.0, 70.0, 80.0)}
 
 
@@ -30,23 +28,46 @@ def runs(new=NEW, seeds=(0, 1, 2), test=None) -> list[dict]:
     return [record(recipe, seed, test) for recipe in (OLD, new) for seed in seeds]
 
 
-def standardised(ddof):
-    "The mean difference, divided by the spread of the differences."
-    return lambda before, after: (after - before).mean() / (after - before).std(ddof=ddof)
+def standardised(factor, ddof=1):
+    "The mean difference, divided by the spread of the differences times a factor of their number."
+
+    def statistic(before, after):
+        differences = after - before
+        return differences.mean() / (differences.std(ddof=ddof) * factor(len(differences)))
+
+    return statistic
+
+
+def without_replacing(p):
+    "Adjusted p values that do not rise with the p values."
+    return p * len(p) / stats.rankdata(p)
 
 
 old = np.array(ACCURACY["old"])
 new = np.array(ACCURACY["new"])
 fair = runs()
 WRONG = {
-    "check_false_alarms": [(0.05, 0.05), (0.95, 0.95), (0.95, 0.38), (0.95, 0.05**19), (95, 62)],
+    "check_adjusted": [
+        lambda p: p,
+        lambda p: p * len(p),
+        lambda p: np.minimum(p * len(p), 1),
+        lambda p: np.sort(stats.false_discovery_control(p)),
+        without_replacing,
+        lambda p: p * stats.rankdata(p) / len(p),
+        lambda p: stats.false_discovery_control(p, method="by"),
+        lambda p: stats.false_discovery_control(p).min(),
+    ],
     "check_paired_t": [
-        lambda before, after: stats.ttest_ind(after, before).statistic,
-        lambda before, after: stats.ttest_rel(before, after).statistic,
-        lambda before, after: (after - before).mean(),
-        lambda before, after: standardised(0)(before, after) * len(after) ** 0.5,
-        standardised(1),
-        lambda before, after: stats.wilcoxon(after, before).statistic,
+        lambda before, after, ratio: stats.ttest_rel(after, before).statistic,
+        lambda before, after, ratio: stats.ttest_ind(after, before).statistic,
+        lambda before, after, ratio: -standardised(lambda n: (1 / n + ratio) ** 0.5)(before, after),
+        lambda before, after, ratio: standardised(lambda n: (1 / n + ratio) ** 0.5, 0)(
+            before, after
+        ),
+        lambda before, after, ratio: standardised(lambda n: n**-0.5 + ratio)(before, after),
+        lambda before, after, ratio: standardised(lambda n: 1 / n + ratio)(before, after),
+        lambda before, after, ratio: (after - before).mean(),
+        lambda before, after, ratio: stats.wilcoxon(after, before).statistic,
     ],
     "check_comparison": [
         (fair, old - new),
@@ -56,7 +77,7 @@ WRONG = {
         (fair, (new - old) / 100),
         ([], new - old),
         (runs(test=98.0), new - old),
-        (runs(replace(NEW, momentum=0.5)), new - old),
+        (runs(NEW.replace(momentum=0.5)), new - old),
         (runs(seeds=(0,)), new[:1] - old[:1]),
         (fair, new - old + [0, -1, -2]),
     ],

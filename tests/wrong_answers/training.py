@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import torch
 import torch.nn.functional as F
 
@@ -63,7 +61,7 @@ def run(rate, model=None):
     model = model or MNISTModel(dropout=0)
     few = splits.train.subset(slice(500))
     valid = splits.valid.subset(slice(250))
-    return fit(model, replace(SHORT, learning_rate=rate), few, valid, verbose=False), model
+    return fit(model, SHORT.replace(learning_rate=rate), few, valid, verbose=False), model
 
 
 def loss_of(key, epoch=-1):

@@ -2,36 +2,42 @@ import numpy as np
 from scipy import ndimage
 
 
-def placed(ink, top, left):
-    field = np.zeros((28, 28))
-    field[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
-    return field
+def by_piece_before(pieces, gap):
+    "Compares each piece with the one before it only."
+    found = [[pieces[0]]]
+    for before, piece in zip(pieces, pieces[1:]):
+        if piece[0] - before[1] >= gap:
+            found.append([])
+        found[-1].append(piece)
+    return found
 
 
-def middle_of_the_box(ink):
-    return placed(ink, *((28 - side) // 2 for side in ink.shape))
+def with_limit(difference):
+    "Groups by the ink that ends last, with another gap."
 
+    def groups(pieces, gap):
+        found, end = [], -1000
+        for piece in pieces:
+            if piece[0] - end >= gap + difference:
+                found.append([])
+            found[-1].append(piece)
+            end = max(end, piece[1])
+        return found
 
-def by_mass_about(middle):
-    return lambda ink: placed(
-        ink, *(max(0, int(np.ceil(middle - c))) for c in ndimage.center_of_mass(ink))
-    )
-
-
-def interchanged(ink):
-    y, x = ndimage.center_of_mass(ink)
-    return placed(ink, round(13.5 - x), round(13.5 - y))
+    return groups
 
 
 WRONG = {
     "check_size": [(28, 11), (8, 20), (20, 20), (50, 20), (18, 8), (20, 11)],
-    "check_centre": [
-        middle_of_the_box,
-        by_mass_about(14),
-        interchanged,
-        lambda ink: ink,
-        lambda ink: np.zeros((28, 28)),
-        lambda ink: placed(2 * ink, 3, 3),
+    "check_groups": [
+        by_piece_before,
+        with_limit(1),
+        with_limit(-3),
+        with_limit(100),
+        lambda pieces, gap: [[piece] for piece in pieces],
+        lambda pieces, gap: [pieces],
+        lambda pieces, gap: [[piece] for piece in pieces[:1]],
+        lambda pieces, gap: len(pieces),
     ],
     "check_find": [
         lambda grey: grey < 128,
