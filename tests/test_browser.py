@@ -111,7 +111,7 @@ def workplace(tmp_path_factory):
     for name, values in SETTINGS.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(values))
+        file.write_text(json.dumps(values), encoding="utf-8")
     return folder
 
 
@@ -151,7 +151,7 @@ def server(workplace):
         "--no-browser",
     ]
     log = workplace / "server.log"
-    with open(log, "w") as output:
+    with open(log, "w", encoding="utf-8") as output:
         process = subprocess.Popen(
             [Path(sys.executable).parent / "jupyter", "lab", *options],
             cwd=workplace,
@@ -164,7 +164,7 @@ def server(workplace):
         wait_for(
             lambda: response_of(f"{address}/api"),
             60,
-            lambda: f"the server did not start:\n{log.read_text()[-2000:]}",
+            lambda: f"the server did not start:\n{log.read_text(encoding='utf-8')[-2000:]}",
         )
         yield address
     finally:
@@ -396,7 +396,8 @@ def test_a_drawing_is_classified_stroke_by_stroke(canvas_page, tmp_path):
     sync_api.expect(status).to_contain_text("Predicted as 7")
     assert float(page.get_by_label("Probability of 7").evaluate("meter => meter.value")) > 0.95
     save_drawing(page, tmp_path / "digit.png")
-    assert Image.open(tmp_path / "digit.png").size == (280, 280)
+    with Image.open(tmp_path / "digit.png") as saved:
+        assert saved.size == (280, 280)
     assert predict(tmp_path / "digit.png")["digit"].tolist() == [7]
 
 
@@ -436,4 +437,4 @@ def test_the_canvas_responds_to_every_stroke(canvas_page):
             "browser": canvas_page.context.browser.version,
             "view": "JupyterLab",
         }
-        Path(record).write_text(json.dumps(numbers, indent=1) + "\n")
+        Path(record).write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")

@@ -196,9 +196,35 @@ def test_nothing_is_written_twice():
 def test_linters_find_nothing(command):
     pytest.importorskip(command[0], reason=f"needs {command[0]}, which the extra `dev` brings")
     done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def is_without_encoding(call: ast.Call) -> bool:
+    "Whether a call reads or writes text in the encoding that the system happens to have."
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    texts = name in ("read_text", "write_text") or "text" in given
+    if isinstance(call.func, ast.Name) and name == "open":
+        mode = [*(argument.value for argument in call.args[1:2]), "r"][0]
+        texts = "b" not in mode
+    return texts and "encoding" not in given
+
+
+def test_text_has_its_encoding():
+    "On Windows it would be another one."
+    wrong_answers = ROOT / "tests" / "wrong_answers"
+    files = [path for path in SCRIPTS if "exercises" not in path.parts]
+    faults = [
+        f"{where}, line {node.lineno}: {ast.unparse(node)[:60]}"
+        for path in [*MODULES, *files]
+        if path.parent != wrong_answers
+        for where, tree in code_of(path)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and is_without_encoding(node)
+    ]
+    assert not faults, listed(faults)
 
 
 def linked(text: str) -> set[str]:
@@ -210,15 +236,16 @@ def linked(text: str) -> set[str]:
 
 def tracked() -> list[str]:
     "The files that git knows."
-    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, encoding="utf-8")
     if done.returncode:
         pytest.skip("this is not a git clone")
     return done.stdout.splitlines()
 
 
-def test_the_map_in_the_readme_is_true():
-    "Every file and folder it names is there, and every folder and lesson of the tree is named."
-    named = linked((ROOT / "README.md").read_text(encoding="utf-8"))
+def test_readme_and_contents_name_what_is_there():
+    "Every file and folder that they name is there; they name every folder and lesson."
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTENTS.md")]
+    named = linked("\n".join(texts))
     folders = {
         line.split("/")[0]
         for line in tracked()
@@ -233,18 +260,40 @@ def test_the_map_in_the_readme_is_true():
     assert not faults, listed(faults)
 
 
-def test_the_map_in_the_readme_has_the_titles_of_the_pages():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| \[([^\]]+)\]\(nbs/([\w/]+)\.ipynb\) \|", text, re.M))
-    named = {page: title for title, page in rows.items()}
+ROW = re.compile(r"^\| \[([^\]]+)\]\(nbs/([\w/]+)\.ipynb\) \|.*", re.M)
+
+
+def test_the_contents_have_the_titles_of_the_pages():
+    text = (ROOT / "CONTENTS.md").read_text(encoding="utf-8")
+    named = {page: title for title, page in ROW.findall(text)}
     faults = []
     for path in LESSONS:
         page = pages.place(path).removeprefix("nbs/").removesuffix(".ipynb")
         number = f"{path.stem[:2]} " if path in pages.course() else ""
         title = pages.all_cells(path)[0]["source"].splitlines()[0].removeprefix("# ")
         if named.get(page) != number + title:
-            faults.append(f"{page} is called {number}{title}, in the map {named.get(page)}")
+            faults.append(f"{page} is called {number}{title}, in the contents {named.get(page)}")
     assert not faults, listed(faults)
+
+
+def test_the_readme_is_short_and_lists_the_course_as_the_contents_do():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 120
+    contents = (ROOT / "CONTENTS.md").read_text(encoding="utf-8")
+    rows = [found[0] for found in ROW.finditer(contents)]
+    course = [row for row in rows if row in lines]
+    assert len(course) == len(pages.course()) and course == rows[: len(course)]
+
+
+def test_windows_is_tested_with_the_commands_of_the_page_on_installation():
+    workflow = (ROOT / ".github" / "workflows" / "test_model.yml").read_text(encoding="utf-8")
+    _, _, job = workflow.partition("without-make:")
+    text = (ROOT / "INSTALL.md").read_text(encoding="utf-8")
+    commands = re.search(r"```powershell\n(.+?)```", text, re.S)[1].splitlines()
+    tested = re.findall(r"- run: (.+)", job)
+    assert len(tested) == len(commands)
+    for command, documented in zip(tested, commands):
+        assert command.startswith(documented), f"{command!r} is not {documented!r}"
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
@@ -257,9 +306,29 @@ def test_what_make_would_run_is_shell():
             ["make", "--dry-run", "--always-make", *targets, *options],
             cwd=ROOT,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=True,
         ).stdout
-        done = subprocess.run(["sh", "-n"], input=commands, capture_output=True, text=True)
+        done = subprocess.run(["sh", "-n"], input=commands, capture_output=True, encoding="utf-8")
         assert done.returncode == 0, done.stderr
         assert ".[dev,docs]" in commands
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_make_installs_what_a_target_needs(tmp_path):
+    "`make train` installs less than `make test`, and nothing after it."
+    for name in ("Makefile", "settings.ini", "setup.py", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+
+    def commands(target: str) -> str:
+        "What make would run."
+        make = ["make", "--dry-run", target]
+        return subprocess.check_output(make, cwd=tmp_path, encoding="utf-8")
+
+    assert "-e '.'" in commands("train") and "[dev" not in commands("train")
+    assert "touch .venv/.ready .venv/.ready-dev" in commands("test")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".ready").touch()
+    assert "pip" not in commands("train") and ".[dev,docs]" in commands("test")
+    (tmp_path / ".venv" / ".ready-dev").touch()
+    assert "pip" not in commands("train") + commands("test")

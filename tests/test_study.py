@@ -45,7 +45,7 @@ def test_a_sweep_that_is_not_finished_makes_no_study(sweep, tmp_path, capsys):
 
 
 def test_a_damaged_record_makes_no_study(sweep, tmp_path, capsys):
-    (sweep / "original-seed1" / "record.json").write_text("{")
+    (sweep / "original-seed1" / "record.json").write_text("{", encoding="utf-8")
     assert study.main([str(sweep), str(tmp_path / "study.jsonl"), "--command", COMMAND]) == 1
     assert "original-seed1" in capsys.readouterr().err
 

@@ -1,5 +1,7 @@
 "The training loops that are compared, and how they are timed."
 
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from s6erav3 import bench
 from s6erav3.data.mnist import load_splits
 from s6erav3.inference import evaluate
 from s6erav3.models.model import MNISTModel
+from s6erav3.training import execution
 from s6erav3.training.execution import EAGER
 from s6erav3.training.recipe import Recipe
 
@@ -60,3 +63,17 @@ def test_bench_summarises_the_times(splits, monkeypatch):
     assert np.isclose(published["seconds_per_epoch"], 3 * n_batches)
     assert np.isclose(ours["seconds_per_epoch"], 1.5 * n_batches)
     assert np.isclose(ours["spread"], 0.5 * n_batches) and ours["ratio_to_published"] == 2
+
+
+def test_a_failed_compilation_leaves_the_log_level_of_pytorch(monkeypatch, capsys):
+    def fail(*_):
+        raise RuntimeError("no compiler")
+
+    logger = logging.getLogger("torch.utils.cpp_extension")
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    monkeypatch.setattr(execution, "_Compiled", lambda *_: fail)
+    model = MNISTModel()
+    compiled = execution.ExecutionConfig("on", "float32", "contiguous")
+    x = torch.zeros(2, 1, 28, 28)
+    assert execution.build_train_step(model, compiled, x, 100)[1].compile == "off"
+    assert "no compiler" in capsys.readouterr().out and logger.level == logging.INFO

@@ -41,6 +41,8 @@ def missing_wheel(wheels: Path) -> str:
     } | {"PIP_CONFIG_FILE": os.devnull}
     command = [
         sys.executable,
+        "-X",
+        "utf8",
         "-m",
         "pip",
         "install",
@@ -52,7 +54,7 @@ def missing_wheel(wheels: Path) -> str:
         wheels,
         *WANTED,
     ]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8")
     errors = [line.split("ERROR: ")[1] for line in done.stderr.splitlines() if "ERROR: " in line]
     return (errors or ["pip failed"])[-1] if done.returncode else ""
 

@@ -8,6 +8,7 @@ named. Nothing is ever downloaded.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -138,7 +139,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     "Run everything; the exit status."
     given = parse(arguments)
-    os.environ |= {"S6ERAV3_OFFLINE": "1", "MPLBACKEND": "agg"}
+    os.environ |= {"S6ERAV3_OFFLINE": "1", "MPLBACKEND": "agg", "PYTHONUTF8": "1"}
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a console may lack some characters
     if given.workers > 1:
         os.environ["OMP_NUM_THREADS"] = "1"  # or each of several processes would use all processors
     try:

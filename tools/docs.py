@@ -28,6 +28,8 @@ import reference  # noqa: E402
 GITHUB = "https://github.com/piygr/s6erav3"
 NEEDED = {"sphinx": "sphinx", "myst_nb": "myst-nb", "sphinx_book_theme": "sphinx-book-theme"}
 TEXTS = {
+    "INSTALL.md": "Installation",
+    "CONTENTS.md": "Contents",
     "TEACHING.md": "For teachers",
     "CONTRIBUTING.md": "Contributing",
     "CHANGELOG.md": "Changelog",
@@ -37,7 +39,7 @@ BADGE = re.compile(r"\[!\[[^\]]*\]\(https://colab[^)]*\)\]\(https://colab[^)]*\)
 LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 CODE = re.compile(r"(^```.*?^```|`+[^`\n]+`+)", re.M | re.S)
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.M)
-MAP_ROW = re.compile(r"^\| \[([^\]]+)\]\(([\w/]+)\.ipynb\) \|", re.M)
+MAP_ROW = re.compile(r"^\| \[([^\]]+)\]\(nbs/([\w/]+)\.ipynb\) \|", re.M)
 
 
 class Notebook:
@@ -183,9 +185,9 @@ def toctree(caption: str, entries: list[tuple[str, str]]) -> str:
     return "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *lines, "```"])
 
 
-def shelves(found: dict[str, Notebook]) -> dict[str, list[tuple[str, str]]]:
-    "Title and page of the lessons, by caption, in the order of the README's map."
-    listed = MAP_ROW.findall("\n".join(found["nbs/index.ipynb"].texts))
+def shelves(found: dict[str, Notebook], root: Path) -> dict[str, list[tuple[str, str]]]:
+    "Title and page of the lessons, by caption, in the order of CONTENTS.md."
+    listed = MAP_ROW.findall((root / "CONTENTS.md").read_text(encoding="utf-8"))
     known = {page for _, page in listed} | {"index", "glossary"}
     others = [
         (notebook.title, notebook.page)
@@ -210,9 +212,9 @@ def exercise_entries(found: dict, lessons: list[tuple[str, str]]) -> list[tuple[
     return sorted(entries, key=lambda entry: ranks.get(Path(entry[1]).name, len(ranks)))
 
 
-def contents(found: dict[str, Notebook]) -> str:
+def contents(found: dict[str, Notebook], root: Path) -> str:
     "The tables of contents of the first page."
-    on_shelf = shelves(found)
+    on_shelf = shelves(found, root)
     lessons = sum(on_shelf.values(), [])
     look_up = [("Reference", "api/index")]
     if "nbs/glossary.ipynb" in found:
@@ -247,7 +249,7 @@ def where_made(found: dict[str, Notebook]) -> dict[str, tuple[str, str]]:
 def write_reference(root: Path, folder: Path, made: dict[str, tuple[str, str]]) -> None:
     "Write the pages of the reference."
     package, *modules = reference.modules(root)
-    public = ast.literal_eval(package.nodes["_public"].value)
+    public = ast.literal_eval(package.nodes["_MODULES"].value)
     homes = {name: f"s6erav3.{module}" for name, module in public.items()}
     folder.mkdir(parents=True)
     overview = reference.overview([package, *modules], homes)
@@ -260,7 +262,7 @@ def write_reference(root: Path, folder: Path, made: dict[str, tuple[str, str]]) 
 def write_sources(root: Path, folder: Path) -> None:
     "Write what Sphinx reads: a notebook for each page, the texts, and the pages of the reference."
     found = gather(root)
-    tables, made = contents(found), where_made(found)
+    tables, made = contents(found, root), where_made(found)
     for notebook in found.values():
         path = folder / f"{notebook.page}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -307,7 +309,7 @@ def reason_not_to_build(out: Path) -> str:
     missing = [name for module, name in NEEDED.items() if find_spec(module) is None]
     if missing:
         names = ", ".join(missing)
-        return f"{names} missing; install with: pip install -c constraints.txt -e '.[dev,docs]'"
+        return f'{names} missing; install with: pip install -c constraints.txt -e ".[dev,docs]"'
     if out.exists() and any(out.iterdir()) and not (out / ".buildinfo").is_file():
         return f"{out} holds something else than a site; name another folder with --out"
     return ""

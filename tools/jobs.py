@@ -3,13 +3,15 @@
 A job is a function that prints what it has to say and returns whether it succeeded. What it starts
 belongs to its process group. The group ends when the job does, when the run is interrupted or
 terminated, when the job makes no progress for too long, and when the run is killed. Whatever the
-reason, what was running then is named. (It needs process groups: Linux or macOS.)
+reason, what was running then is named. (Windows has no process groups of this kind. There a job
+ends together with its children, but what a job that has ended by itself leaves behind goes on.)
 """
 
 import faulthandler
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -24,7 +26,10 @@ PATIENCE = 900  # seconds without progress before a job is stopped, more on an o
 GRACE = 10  # seconds between the request to end and the end
 HEARTBEAT = 60  # seconds of silence after which a line says what is running
 TICK = 0.5  # seconds between two looks at the jobs
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+HAS_GROUPS = hasattr(os, "killpg")  # not on Windows
 
 
 @dataclass(frozen=True)
@@ -45,26 +50,31 @@ class Stopped(BaseException):
         self.number = number
 
 
-def end_group(pid: int, number: int) -> None:
-    "Send a signal to a process and to all that it has started."
+def end_group(pid: int) -> None:
+    "Kill a process and all that it has started."
+    if not HAS_GROUPS:
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(pid)], capture_output=True)
+        return
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
+        os.killpg(pid, signal.SIGKILL)
 
 
 def end_with_parent() -> None:
     "End this process and what it has started as soon as the run is no more."
     wait([multiprocessing.parent_process().sentinel])
-    end_group(os.getpgrp(), signal.SIGKILL)
+    end_group(os.getpid())
+    os._exit(1)  # if it is still there
 
 
 def run_job(log: str, target: Callable[..., bool], args: tuple) -> None:
     "What the process of a job does."
-    os.setsid()
+    if HAS_GROUPS:
+        os.setsid()
+        faulthandler.register(signal.SIGTERM, chain=True)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    sys.stdout.reconfigure(line_buffering=True)
-    faulthandler.register(signal.SIGTERM, chain=True)
+    sys.stdout.reconfigure(line_buffering=True, encoding="utf-8")
     threading.Thread(target=end_with_parent, daemon=True).start()
     sys.exit(0 if target(*args) else 1)
 
@@ -104,14 +114,17 @@ class Running:
 
     def stop(self) -> None:
         "Ask the job to end and to say what it is doing; then end it."
-        self.process.terminate()
-        self.process.join(GRACE)
-        end_group(self.process.pid, signal.SIGKILL)
+        if HAS_GROUPS:
+            self.process.terminate()
+            self.process.join(GRACE)
+        end_group(self.process.pid)
         self.process.join()
 
 
 def overload() -> float:
     "How many times more processes want to run than there are processors; 1 if all can run."
+    if not hasattr(os, "getloadavg"):
+        return 1.0  # Windows does not say
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
@@ -140,8 +153,10 @@ class Run:
         self.running: list[Running] = []
         self.failed: list[str] = []
         self.spoken = time.monotonic()
-        self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(preload)
+        method = "forkserver" if HAS_GROUPS else "spawn"
+        self.context = multiprocessing.get_context(method)
+        if HAS_GROUPS:
+            self.context.set_forkserver_preload(preload)
 
     def say(self, text: str) -> None:
         "Print a text at once."
@@ -164,7 +179,8 @@ class Run:
         "Take a job that has ended, or is to end, from those at work, and say what became of it."
         if reason:
             one.stop()
-        end_group(one.process.pid, signal.SIGKILL)
+        elif HAS_GROUPS:
+            end_group(one.process.pid)
         self.running.remove(one)
         passed = not reason and one.process.exitcode == 0
         if one.job.follow or not passed:
@@ -208,7 +224,7 @@ class Run:
                 self.say(f"{name}: stopped while running {self.what_runs()}")
                 raise
             finally:
-                for one in self.running:
+                for one in self.running if HAS_GROUPS else ():
                     one.process.terminate()
                 for one in list(self.running):
                     self.finish(one, "stopped")

@@ -101,3 +101,30 @@ def without_directives(source: str) -> str:
 def alt_text(source: str) -> str:
     "What a cell's directive `fig-alt` says of its figure; an empty text if there is none."
     return directives(source).get("fig-alt:", "")
+
+
+def is_visible(cell: dict) -> bool:
+    "Whether a reader sees the source of a cell without unfolding it."
+    collapsed = cell["metadata"].get("jupyter", {}).get("source_hidden", False)
+    return not collapsed and "hide" not in directives(cell["source"])
+
+
+def reading_minutes(path: Path) -> float:
+    "At 200 words and 6 visible lines of code a minute."
+    words = 0
+    lines = 0
+    for cell in all_cells(path):
+        if cell["cell_type"] == "markdown":
+            words += len(re.sub(r"\]\([^)]*\)|<[^>]*>", "", cell["source"]).split())
+        elif is_visible(cell):
+            lines += len(re.findall(r"^.*\S", without_directives(cell["source"]), re.M))
+    return words / 200 + lines / 6
+
+
+def exercise_minutes(path: Path, root: Path = ROOT) -> int:
+    "The minutes that the exercises of a page say they take."
+    own = root / "exercises" / path.name
+    if not own.is_file():
+        return 0
+    texts = "\n".join(cell["source"] for cell in cells(own, "markdown"))
+    return sum(map(int, re.findall(r"^\*About (\d+) minutes?\.\*", texts, re.M)))

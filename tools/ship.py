@@ -1,18 +1,22 @@
 """Ship the median of several runs: `python tools/ship.py RUN RUN …`, each a folder of a run.
 
 The median (the lower one of two) is by validation accuracy after the last epoch, and without a
-validation set by training loss: the test set has no say. Its weights and its record go into the
-package under the recipe's name, the records of all runs into `results/`. With `--name NAME` they
-ship under that name, and no records go into `results/`.
+validation set by training loss: the test set has no say. Its weights, as a safetensors file, and
+its record go into the package under the recipe's name, the records of all runs into `results/`.
+With `--name NAME` they ship under that name, and no records go into `results/`.
 """
 
 import argparse
+import json
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from s6erav3.files import atomic_write
+from s6erav3.models.model import MNISTModel
+from s6erav3.models.weights import load_weights, write_tensors
+from s6erav3.training.recipe import Recipe
 from s6erav3.training.record import RunRecord, read_record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +51,14 @@ def copy(source: Path, target: Path):
         shutil.copyfile(source, part)
 
 
+def ship_weights(source: Path, record: RunRecord, target: Path):
+    "Write the weights of a run, with its recipe, to a safetensors file."
+    recipe = Recipe.from_record(record)
+    model = MNISTModel(recipe.channels, pool=recipe.pool, norm=recipe.norm)
+    metadata = {"recipe": json.dumps(record["recipe"])}
+    write_tensors(load_weights(model, source).state_dict(), target, metadata)
+
+
 def main(arguments: list[str] | None = None) -> int:
     "Copy records and weights; the exit status."
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -64,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
             copy(folder / "record.json", RESULTS / name)
     median = median_run(runs)
     name = args.name or runs[median]["recipe_name"]
-    copy(median / "mnist_model.pth", WEIGHTS / f"{name}.pth")
+    ship_weights(median / "mnist_model.pth", runs[median], WEIGHTS / f"{name}.safetensors")
     copy(median / "record.json", WEIGHTS / f"{name}.json")
     print(f"shipped {median} as {name}")
     return 0
