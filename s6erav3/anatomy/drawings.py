@@ -18,6 +18,8 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from scipy.signal import correlate2d
 
+from ..data.figures import figure_frame
+
 # %% ../../nbs/internals/convolution_drawings.ipynb #6c1e091e
 FRAME: dict[str, Any] = {"fill": False, "ec": "#009E73", "lw": 2.5}
 
@@ -209,13 +211,6 @@ def _encoded(image: Image.Image, **options) -> bytes:
     image.save(buffer, **options)
     return buffer.getvalue()
 
-# %% ../../nbs/internals/convolution_drawings.ipynb #67e4e429
-def _as_frame(figure: plt.Figure) -> Image.Image:
-    "A figure at 100 dots an inch."
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return Image.open(buffer).convert("RGB")
-
 # %% ../../nbs/internals/convolution_drawings.ipynb #aebc788f
 def _window_figure(image: np.ndarray, weights: np.ndarray, outputs: np.ndarray) -> plt.Figure:
     "Input, filter and output as grids of numbers, laid out once and for all."
@@ -248,8 +243,7 @@ def animate_window(image: np.ndarray, weights: np.ndarray) -> Animation:
         filling.images[0].set_data(filled)
         plt.setp(frames, xy=(position[1] - 0.5, position[0] - 0.5))
         fig.suptitle(f"The sum of the nine products here is {text.get_text()}", fontsize=11)
-        pictures.append(_as_frame(fig))
-    plt.close(fig)
+        pictures.append(figure_frame(fig))
     words = f"A frame moves over an image; each stop gives one of {filled.size} outputs."
     return Animation(pictures, words)
 
@@ -270,7 +264,6 @@ def animate_shift(images: Sequence[np.ndarray], maps: Sequence[np.ndarray]) -> A
     for image, one in zip(images, maps):
         shown.set_data(image)
         response.set_data(one)
-        pictures.append(_as_frame(fig))
-    plt.close(fig)
+        pictures.append(figure_frame(fig))
     words = "A digit moves sideways, and the map of a filter moves with it."
     return Animation(pictures, words, milliseconds=250)

@@ -5,10 +5,9 @@
 # %% auto #0
 __all__ = ['OPINION_COLOURS', 'plot_simulated', 'plot_ranges', 'plot_seeds', 'plot_selection', 'plot_confusion',
            'plot_calibration', 'label_votes', 'check_votes', 'people_opinions', 'plot_mistakes', 'plot_disputed',
-           'plot_overlap', 'plot_filters', 'plot_filter_maps', 'plot_maps', 'figure_frame']
+           'plot_overlap', 'plot_filters', 'plot_filter_maps', 'plot_maps']
 
 # %% ../../nbs/internals/evaluation_figures.ipynb #784dfb4c
-import io
 from collections.abc import Sequence
 from importlib.resources import files
 
@@ -17,7 +16,6 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import SubFigure
-from PIL import Image
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 from torch import nn
@@ -382,11 +380,3 @@ def plot_maps(maps: dict, image: torch.Tensor | None = None) -> np.ndarray:
         _draw_input(axes[1, ncols - 6], image)
     figure.suptitle("The feature maps of one image, a row for each stage, dark for large values")
     return axes
-
-# %% ../../nbs/internals/evaluation_figures.ipynb #ec13d5a3
-def figure_frame(figure: plt.Figure) -> Image.Image:
-    "A figure as an image of 100 dots per inch; the figure is closed."
-    with io.BytesIO() as file:
-        figure.savefig(file, format="png", dpi=100)
-        plt.close(figure)
-        return Image.open(file).convert("RGB")
