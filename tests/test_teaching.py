@@ -52,7 +52,9 @@ def test_the_handout_has_the_exercises_and_no_solutions(tmp_path):
 def test_the_handout_does_not_mix_with_other_files(tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
     assert handout.main(["--out", str(tmp_path)]) == 1
-    assert "is not empty" in capsys.readouterr().err
+    assert "is not an empty folder" in capsys.readouterr().err
+    assert handout.main(["--out", str(tmp_path / "mine.txt")]) == 1
+    assert "is not an empty folder" in capsys.readouterr().err
 
 
 def hand_in(folder: Path, source: Path, wrong: str = "") -> None:
@@ -81,6 +83,24 @@ def test_a_right_and_a_wrong_hand_in_are_told_apart(tmp_path, capsys):
 def sources(path: Path) -> list[str]:
     "The code of a notebook, cell by cell."
     return [cell["source"] for cell in pages.cells(path)]
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", '{"cells": 3}', "[]", '{"nbformat": 4}'])
+def test_a_file_that_is_no_notebook_gets_no_marks_and_no_traceback(content, tmp_path, capsys):
+    (tmp_path / "10_cli.ipynb").write_text(content, encoding="utf-8")
+    assert grade.main([str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "the file is not a notebook" in printed and "\n0 of " in printed
+
+
+def test_slides_into_a_file_or_at_no_port_are_refused(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("sphinx_revealjs", reason="the slides need the extra docs")
+    file = tmp_path / "file"
+    file.touch()
+    assert slides.main(["--out", str(file)]) == 1
+    monkeypatch.setattr(slides, "build", lambda out: [])
+    assert slides.main(["--out", str(tmp_path), "--serve", "99999"]) == 1
+    assert capsys.readouterr().err.count("Error: ") == 2
 
 
 def test_a_folder_without_exercises_is_refused(tmp_path, capsys):

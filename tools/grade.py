@@ -44,25 +44,38 @@ def verdict(cell) -> str:
     return "no result"
 
 
-def grade(path: Path, root: Path = ROOT) -> list[dict]:
-    "Run a notebook; a row for each check of the exercise, also those that are not called."
-    given = nbformat.read(root / "exercises" / path.name, as_version=4)
-    notebook = nbformat.read(path, as_version=4)
+def run(path: Path, root: Path) -> tuple[dict[str, str], str]:
+    "What each check in a notebook says, and why a check may be missing."
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except (ValueError, TypeError, KeyError, AttributeError, nbformat.ValidationError):
+        return {}, "the file is not a notebook"
     folder = {"metadata": {"path": str(root / "exercises")}}
     options = {"timeout": PATIENCE, "kernel_name": "python3", "allow_errors": True}
     client = NotebookClient(notebook, resources=folder, **options)
+    reason = "not called"
     try:
         asyncio.run(client.async_execute())
-        reason = "not called"
     except (CellTimeoutError, DeadKernelError) as error:
         reason = f"stopped: {str(error).splitlines()[0]}"
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    said = {check_called(cell.source): verdict(cell) for cell in cells if cell.outputs}
-    asked = [check_called(cell.source) for cell in given.cells if cell.cell_type == "code"]
+    return {check_called(cell.source): verdict(cell) for cell in cells if cell.outputs}, reason
+
+
+def grade(path: Path, root: Path = ROOT) -> list[dict]:
+    "Run a notebook; a row for each check of the exercise, also those that are not called."
+    said, reason = run(path, root)
+    given = pages.cells(root / "exercises" / path.name)
+    names = [check_called(cell["source"]) for cell in given]
     return [
-        {"handed in": path.parent.name, "exercise": path.stem, "check": name, "says": said_of}
-        for name in filter(None, asked)
-        for said_of in [said.get(name, reason)]
+        {
+            "handed in": path.parent.name,
+            "exercise": path.stem,
+            "check": name,
+            "says": said.get(name, reason),
+        }
+        for name in filter(None, names)
     ]
 
 
@@ -79,10 +92,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     table = pd.DataFrame([row for path in found for row in grade(path)])
     table.insert(3, "right", table["says"].str.startswith("Right. "))
-    if args.csv:
-        table.to_csv(args.csv, index=False)
     print(table.to_string(index=False, max_colwidth=80))
     print(f"{table['right'].sum()} of {len(table)} right")
+    if args.csv:
+        try:
+            table.to_csv(args.csv, index=False)
+        except OSError as error:
+            print(f"Error: {args.csv} cannot be written ({error})", file=sys.stderr)
+            return 1
     return 0
 
 

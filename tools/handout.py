@@ -40,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "handout", help="an empty or new folder")
     out = parser.parse_args(arguments).out
-    if out.exists() and any(out.iterdir()):
-        print(f"Error: {out} is not empty; name another folder with --out", file=sys.stderr)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        print(f"Error: {out} is not an empty folder; name another with --out", file=sys.stderr)
         return 1
     try:
         number = copy(out)

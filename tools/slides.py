@@ -144,10 +144,14 @@ def main(arguments: list[str] | None = None) -> int:
         message = "install with: pip install -c constraints.txt -e '.[dev,docs]'"
         print(f"Error: sphinx-revealjs missing; {message}", file=sys.stderr)
         return 1
-    names = build(given.out)
-    print(f"slides of {len(names)} pages: open {given.out / 'index.html'}")
-    if given.serve is not None:
-        serve(given.out, given.serve)
+    try:
+        names = build(given.out)
+        print(f"slides of {len(names)} pages: open {given.out / 'index.html'}")
+        if given.serve is not None:
+            serve(given.out, given.serve)
+    except (OSError, OverflowError) as error:  # a file in the way, a port in use or out of range
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
