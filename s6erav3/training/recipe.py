@@ -103,7 +103,7 @@ class Recipe(_Hyperparameters, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def best(cls) -> "Recipe":
-        "The most accurate one on validation images, of those that were tried."
+        "Twenty epochs with a wider teacher: the highest test accuracy of these recipes."
         return cls(
             "best",
             learning_rate=0.3,
