@@ -194,3 +194,47 @@ def test_shipped_weights_hold_the_recipe_of_their_record(name):
     with safetensors.safe_open(folder / f"{name}.safetensors", "pt") as file:
         assert json.loads(file.metadata()["recipe"]) == record["recipe"]
     assert not load_pretrained(name).training
+
+
+# Weights of wrapped networks
+
+
+def compiled_part():
+    "A network with one compiled stage."
+    model = MNISTModel()
+    model.conv1 = torch.compile(model.conv1)
+    return model
+
+
+WRAPPED = {
+    "compiled": lambda: torch.compile(MNISTModel()),
+    "parallel": lambda: nn.DataParallel(MNISTModel()),
+    "parallel and compiled": lambda: nn.DataParallel(torch.compile(MNISTModel())),
+    "averaged": lambda: torch.optim.swa_utils.AveragedModel(MNISTModel(), use_buffers=True),
+    "a compiled stage": compiled_part,
+}
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("case", WRAPPED)
+def test_weights_of_a_wrapped_network_are_loaded_with_a_note(case, suffix, tmp_path, capsys):
+    wrapped = WRAPPED[case]()
+    save_weights(wrapped, tmp_path / f"wrapped{suffix}")
+    loaded = load_weights(MNISTModel(), tmp_path / f"wrapped{suffix}")
+    assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), wrapped.parameters()))
+    printed = capsys.readouterr()
+    assert "has the weights of a wrapped network" in printed.err and printed.out == ""
+
+
+def test_a_network_that_has_such_names_itself_keeps_them(tmp_path, capsys):
+    model = nn.ModuleDict({"module": nn.Linear(2, 2)})
+    save_weights(model, tmp_path / "own.pth")
+    again = nn.ModuleDict({"module": nn.Linear(2, 2)})
+    assert_same(model, load_weights(again, tmp_path / "own.pth"))
+    assert capsys.readouterr().err == ""
+
+
+def test_wrapped_weights_of_another_network_are_refused(tmp_path):
+    save_weights(nn.DataParallel(nn.Linear(2, 2)), tmp_path / "other.pth")
+    with pytest.raises(ValueError, match="is for another network: 'bias' is only in the file"):
+        load_weights(MNISTModel(), tmp_path / "other.pth")

@@ -9,7 +9,7 @@ __all__ = ['EXECUTION_CHOICES', 'EAGER', 'MIN_SAMPLES_TO_COMPILE', 'ExecutionCon
 # %% ../../nbs/internals/execution.ipynb #358952ea
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 
@@ -165,13 +165,14 @@ def _with_exact_logits(network: nn.Module | None, precision: str) -> nn.Module |
 class TrainStep(nn.Module):
     """A network and its loss: from a batch and its labels to mean loss and accuracy (0 to 1).
 
-    The loss is the cross-entropy, or with a teacher the `distillation_loss`."""
+    The loss is the cross-entropy, or with a teacher the `distillation_loss`; or `loss`."""
 
-    def __init__(self, model, precision="float32", teacher=None):
+    def __init__(self, model, precision="float32", teacher=None, loss=None):
         super().__init__()
         self.model = _with_exact_logits(model, precision)
         self.teacher = _with_exact_logits(teacher, precision)
         self.precision = precision
+        self.loss = loss or F.cross_entropy
 
     def train(self, mode=True):
         "Training mode for all but the teacher."
@@ -186,7 +187,7 @@ class TrainStep(nn.Module):
         logits = logits.float()
         accuracy = (logits.detach().argmax(dim=1) == labels).float().mean()
         if self.teacher is None:
-            return F.cross_entropy(logits, labels), accuracy
+            return self.loss(logits, labels), accuracy
         with torch.no_grad(), autocast(x.device, self.precision):
             teacher_logits = self.teacher(x)
         return distillation_loss(logits, teacher_logits.float(), labels), accuracy
@@ -217,6 +218,7 @@ def build_train_step(
     x: torch.Tensor,  # a full batch for it
     n_samples: int,  # images that the whole run will show it
     teacher: nn.Module | None = None,  # for distillation, on the same device
+    loss: Callable | None = None,  # of logits and labels; None: the cross-entropy
 ) -> tuple[nn.Module, ExecutionConfig]:
     "The `TrainStep` of `model`, compiled where that is chosen, and how it is executed."
     model.train()
@@ -225,7 +227,7 @@ def build_train_step(
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     for network in filter(None, (model, teacher)):
         network.to(memory_format=memory_format)
-    train_step = TrainStep(model, execution.precision, teacher).train()
+    train_step = TrainStep(model, execution.precision, teacher, loss).train()
     if execution.compile == "off":
         return train_step, execution
     try:
