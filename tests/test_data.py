@@ -42,7 +42,7 @@ def test_a_file_that_is_missing(broken):
 @pytest.mark.parametrize("dataset", ["auto", "mnist"])
 def test_wrong_content_is_never_replaced(broken, dataset):
     name = next(iter(MNIST_FILES))
-    with pytest.raises(ValueError, match=f"{name} is damaged.*{MNIST_FILES[name][1]}"):
+    with pytest.raises(ValueError, match=f"{name} is not MNIST's.*{MNIST_FILES[name][1]}"):
         load_splits(dataset, broken)
 
 
@@ -70,7 +70,7 @@ def test_one_flipped_byte_of_the_real_thing(mnist_dir, tmp_path):
     assert read_checked(mnist_dir / RAW / LABELS) == bytes(content)
     content[5_000] ^= 1
     (tmp_path / LABELS).write_bytes(content)
-    with pytest.raises(ValueError, match="is damaged: 10,008 bytes"):
+    with pytest.raises(ValueError, match="is not MNIST's: 10,008 bytes"):
         read_checked(tmp_path / LABELS)
 
 

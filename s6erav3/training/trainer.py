@@ -82,8 +82,12 @@ def _check_fit(networks: list[nn.Module], x: torch.Tensor, datasets: dict) -> No
     n_classes, *others = [count_outputs(network, x) for network in networks]
     if others and others != [n_classes]:
         raise ValueError(f"teacher: it has {others[0]} outputs, but the model has {n_classes}")
-    for argument, (_, labels) in datasets.items():
+    shape = tuple(datasets["train"][0].shape[1:])
+    for argument, (images, labels) in datasets.items():
         check_labels(labels, n_classes, argument)
+        if images.shape[1:] != shape:
+            sizes = f"{tuple(images.shape[1:])}, those of train {shape}"
+            raise ValueError(f"{argument}: its images have the shape {sizes}")
 
 # %% ../../nbs/internals/trainer.ipynb #29774244
 def _average_weights(model: nn.Module, share: Callable[[int], float]) -> AveragedModel:
