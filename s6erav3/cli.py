@@ -26,10 +26,25 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool):
+    "Print the version and end, where that was asked for."
+    if wanted:
+        from s6erav3 import __version__
+
+        print(f"s6erav3 {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def s6erav3(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the full traceback of an error.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
     ] = False,
 ):
     """Classify handwritten digits with a convolutional network of 6,926 parameters.
@@ -515,8 +530,6 @@ def bench(
     Leave the machine alone meanwhile."""
     import json
 
-    import pandas as pd
-
     from s6erav3 import bench
     from s6erav3.data.mnist import load_splits
     from s6erav3.files import atomic_write
@@ -525,8 +538,8 @@ def bench(
         _writable(as_json.parent, [as_json.name], "--json")
     splits = load_splits(dataset, data_dir)
     target = _choose_device(device)
-    rows = bench.bench(splits, batches=batches, repeats=repeats, device=target)
-    print(pd.DataFrame(rows).to_string(index=False, float_format="%.2f"))
+    rows = bench.bench(splits, batches=batches, repeats=repeats, device=target, verbose=True)
+    print(bench.timing_table(rows).reset_index().to_string(index=False))
     n = len(splits.test.labels)
     print(f"Evaluating {n:,} images: {bench.time_evaluation(splits):.2f} s")
     if as_json:

@@ -7,7 +7,6 @@ __all__ = ['make_specs', 'sweep', 'read_records', 'summarize', 'results_table']
 
 # %% ../nbs/internals/sweeps.ipynb #1e4b505b
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,6 @@ import torch
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky import ProcessPoolExecutor, as_completed
 from torch import nn
-from tqdm import tqdm
 
 from .data.augment import normalize
 from .data.mnist import Digits, Splits
@@ -27,6 +25,7 @@ from .models.model import MNISTModel
 from .models.weights import save_weights
 from .training.checkpoint import read_checkpoint
 from .training.execution import ExecutionConfig, autotune
+from .training.progress import CountProgress
 from .training.recipe import Recipe
 from s6erav3.training.record import (
     RunRecord,
@@ -187,7 +186,7 @@ def sweep(
                 _keep(output_dir / result.name, model, record, result.epochs)
             else:
                 faults[result.name] = result.fault
-            progress.update()
+            progress.report(_describe(result))
     return faults
 
 # %% ../nbs/internals/sweeps.ipynb #66009494
@@ -198,10 +197,21 @@ def _checkpoint(output_dir: Path, spec: RunSpec) -> Path:
     return folder / CHECKPOINT_FILE
 
 # %% ../nbs/internals/sweeps.ipynb #2f3d3a47
-def _progress(specs, missing) -> tqdm:
-    "A progress bar over runs, drawn only in a terminal."
-    done = len(specs) - len(missing)
-    return tqdm(total=len(specs), initial=done, unit="run", file=sys.stdout, disable=None)
+def _progress(specs, missing) -> CountProgress:
+    "What shows how many runs are finished."
+    return CountProgress(len(specs), "run", len(specs) - len(missing))
+
+
+def _describe(result: _Result) -> str:
+    "A finished run in a few words."
+    if not result.run:
+        return f"{result.name} failed"
+    record = result.run[1]
+    accuracy = record["history"][-1]["validation_accuracy"]
+    which = "training" if accuracy is None else "validation"
+    if accuracy is None:
+        accuracy = record["history"][-1]["train_accuracy"]
+    return f"{result.name}, {which} accuracy {accuracy:.2f} %, {record['seconds']:.0f} s"
 
 # %% ../nbs/internals/sweeps.ipynb #79e453b8
 def _autotuned(specs: list[RunSpec]) -> list[RunSpec]:

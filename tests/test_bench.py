@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from running import call, check_error
+from running import call, check_error, run
+from s6erav3.bench import timing_table
 
+TABLE_COLUMNS = ["seconds per epoch", "spread", "times as fast as published"]
 KEYS = {"name", "seconds_per_epoch", "spread", "ratio_to_published"}
 
 
@@ -37,3 +39,34 @@ def test_no_batches_is_a_wrong_call(capsys):
     status, _, error = call(capsys, "bench", "--batches", 0)
     assert status == 2, f"exit status {status}"
     check_error(error, "--batches")
+
+
+def row(name, seconds, spread, published=20.0):
+    "A row of `bench`."
+    ratio = published / seconds
+    fields = {"name": name, "seconds_per_epoch": seconds, "spread": spread}
+    return {**fields, "ratio_to_published": ratio}
+
+
+ROWS = {  # seconds and spread: the three texts beside a published loop of 20 seconds, spread 3
+    (18.456, 2.111): ["18", "2", "about 1"],
+    (5.913, 0.593): ["5.9", "0.6", "3.4 ± 0.3"],
+    (0.25, 0.0234): ["0.25", "0.02", "80 ± 7"],
+    (5.0, 0.0): ["5.00", "0.00", "4.0 ± 0.3"],
+}
+
+
+@pytest.mark.parametrize("times", ROWS, ids=str)
+def test_no_more_decimals_than_the_spread_allows(times):
+    table = timing_table([row("published loop", 20.0, 3.0), row("other", *times)])
+    assert list(table.columns) == TABLE_COLUMNS
+    assert table.loc["published loop"].tolist() == ["20", "3", "1"]
+    assert table.loc["other"].tolist() == ROWS[times]
+
+
+@pytest.mark.thorough
+def test_progress_is_reported_in_a_log_file():
+    done = run("bench", "--dataset", "digits", "--batches", 1, "--repeats", 2)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("timing ")]
+    assert [line.split(",")[0] for line in lines] == [f"timing {n} of 12" for n in (4, 8, 12)]
+    assert lines[-1].endswith(", 0 s left"), done.stdout

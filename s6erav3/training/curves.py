@@ -21,13 +21,14 @@ def plot_history(
     history: Sequence[Mapping],  # as `fit` returns it
     axes: Sequence[plt.Axes] | None = None,  # three axes to draw into; a new figure if None
     title: str = "",  # above them all
+    rate: str = "learning rate",  # what the learning rate in the history is
 ) -> Sequence[plt.Axes]:
     "Loss (nats), accuracy (%) and learning rate by epoch; return the three axes."
     if axes is None:
         _, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
     _plot_metric(history, axes[0], "loss", "nats", "{:.3f} nats")
     _plot_metric(history, axes[1], "accuracy", "%", "{:.2f} %")
-    _plot_learning_rate(history, axes[2])
+    _plot_learning_rate(history, axes[2], rate)
     for ax in axes:
         ax.locator_params(axis="x", integer=True)
     axes[0].figure.suptitle(title)
@@ -35,30 +36,23 @@ def plot_history(
 
 # %% ../../nbs/internals/training_curves.ipynb #e28079e5
 def _plot_metric(history, ax, metric, unit, last_value):
-    "One curve for each split, labelled at its end; the title gives the final value."
+    "One curve for each split; the title gives the final value."
     epochs = [row["epoch"] for row in history]
     for split, label, colour, marker in _CURVES:
         values = [row[f"{split}_{metric}"] for row in history]
         if values[0] is None:
             continue
-        above = (split == "train") == (metric == "loss")
-        ax.plot(epochs, values, marker=marker, ms=3, color=colour)
-        ax.annotate(
-            label,
-            (epochs[-1], values[-1]),
-            (0, 7 if above else -7),
-            textcoords="offset points",
-            ha="right",
-            va="bottom" if above else "top",
-            color=colour,
-        )
+        ax.plot(epochs, values, marker=marker, ms=3, color=colour, label=label)
         ax.set_title(f"Final {label} {metric}: {last_value.format(values[-1])}", size=10)
-    ax.set(xlabel="epoch", ylabel=f"{metric} ({unit})", ymargin=0.2)
+    ax.set(xlabel="epoch", ylabel=f"{metric} ({unit})", ymargin=0.1)
+    corner = "upper right" if metric == "loss" else "lower right"  # where curves do not end
+    ax.legend(loc=corner, frameon=False)
 
 # %% ../../nbs/internals/training_curves.ipynb #eb3f2500
-def _plot_learning_rate(history, ax):
+def _plot_learning_rate(history, ax, rate):
+    "The learning rate with which each epoch began."
     epochs = [row["epoch"] for row in history]
     rates = [row["learning_rate"] for row in history]
     ax.step(epochs, rates, where="mid", color="black", marker="o", ms=3)
-    ax.set(xlabel="epoch", ylabel="learning rate", yscale="log")
-    ax.set_title(f"Learning rate: initial {rates[0]:.2g}, final {rates[-1]:.2g}", size=10)
+    ax.set(xlabel="epoch", ylabel=rate, yscale="log")
+    ax.set_title(f"At the start of an epoch: first {rates[0]:.2g}, last {rates[-1]:.2g}", size=10)
