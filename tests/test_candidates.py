@@ -56,7 +56,7 @@ def test_after_a_fault_nobody_is_chosen(sweeps, monkeypatch):
 
 
 def test_every_candidate_of_a_protocol_is_described_in_it():
-    protocol = (Path(__file__).parent.parent / "results/PROTOCOL.md").read_text()
+    protocol = (Path(__file__).parent.parent / "results/PROTOCOL.md").read_text(encoding="utf-8")
     for name, recipes in candidates.CANDIDATES.items():
         for recipe in recipes():
             assert recipe.name in protocol, f"{name}: {recipe.name}"
