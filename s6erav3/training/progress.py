@@ -46,8 +46,8 @@ class _Watched(nn.Module):
     def forward(self, x: torch.Tensor, labels: torch.Tensor):
         loss, accuracy = self.train_step(x, labels)
         if self.bar.n % _STEPS_PER_LOOK == 0:
-            percent = 100 * float(accuracy)
-            text = f"loss {float(loss):.3f}, accuracy {percent:.1f} %"
+            percent = 100 * accuracy.item()
+            text = f"loss {loss.item():.3f}, accuracy {percent:.1f} %"
             self.bar.set_postfix_str(text, refresh=False)
         self.bar.update()
         return loss, accuracy

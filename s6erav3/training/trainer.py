@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, update_bn
 from ..data.augment import Augmentation
 from ..inference import evaluate
 from .checkpoint import TrainerState
-from .execution import ExecutionConfig, build_train_step
+from .execution import ExecutionConfig, Objective, build_train_step
 from s6erav3.training.inputs import (
     Preparation,
     as_dataset,
@@ -313,7 +313,8 @@ def _build(model, x, n_samples: int, options) -> tuple[nn.Module, ExecutionConfi
     teacher = options.teacher
     if teacher is not None:
         teacher = deepcopy(teacher).to(options.device).requires_grad_(False)
-    return build_train_step(model, execution, x, n_samples, teacher, options.loss)
+    objective = Objective(teacher, options.loss)
+    return build_train_step(model, execution, x, n_samples, objective)
 
 # %% ../../nbs/internals/trainer.ipynb #0fa69630
 def _keeping(options: FitOptions, execution: ExecutionConfig) -> FitOptions:
