@@ -38,7 +38,6 @@ def test_a_terminal_shows_loss_accuracy_and_time_left_on_one_line(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     short_run()
-    print(repr(terminal.getvalue()), file=sys.stderr)
     drawn = [text for text in terminal.getvalue().split("\r") if "Epoch 2 of 2" in text]
     pattern = r"Epoch 2 of 2 +[0-9]+%.* [0-9:?]+ left, loss [0-9.]+, accuracy [0-9.]+ %"
     assert any(re.search(pattern, text) for text in drawn), drawn[-3:]

@@ -53,7 +53,7 @@ class _Watched(nn.Module):
         return loss, accuracy
 
 # %% ../../nbs/internals/training_progress.ipynb #937c9d6c
-_BAR = "{desc} {percentage:3.0f}%|{bar}| {remaining} left, {postfix}"
+_BAR = "{desc} {percentage:3.0f}%|{bar}| {remaining} left{postfix}"
 
 
 class RunProgress:
