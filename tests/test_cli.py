@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,16 @@ import torch
 from PIL import Image
 
 import pictures
+from running import Interrupted, differing_tensors, interrupt_in
 from s6erav3.__main__ import main
+from s6erav3.data.mnist import Digits, load_splits
 from s6erav3.models.model import MNISTModel
 from s6erav3.models.weights import load_weights, save_weights
 from s6erav3.pictures.read import open_picture
 from s6erav3.pictures.samples import draw_seven
-from s6erav3.training.recipe import RECIPES
+from s6erav3.training.recipe import RECIPES, Recipe
+from s6erav3.training.record import RunSpec, write_record
+from s6erav3.training.train import run_recipe
 
 SMALL = "--dataset digits --train-size 128 --threads 1"
 FILES = ["curves.png", "mnist_model.pth", "record.json"]
@@ -319,3 +324,175 @@ def test_shipped_weights_of_every_recipe_can_be_measured(call):
 def test_the_earlier_name_of_download(call, mnist_dir):
     status, out, _ = call(f"data --data-dir {shlex.quote(str(mnist_dir))}")
     assert status == 0 and "MNIST is complete" in out
+
+
+# One field of a recipe changed
+
+
+def test_a_field_of_the_recipe_is_set(call):
+    run = "--recipe fast --epochs 1 --set rotation=0 --set channels=4,5,null,6,7,9 --output-dir run"
+    status, _, error = call(f"train {SMALL} {run}")
+    assert status == 0, error
+    recipe = read("run/record.json")["recipe"]
+    assert recipe["name"] == "fast,rotation=0,channels=4,5,null,6,7,9"
+    assert (recipe["rotation"], recipe["channels"]) == (0, [4, 5, None, 6, 7, 9])
+    assert recipe["scale"] == 0.08 and recipe["epochs"] == 1
+    assert call("evaluate --weights run/mnist_model.pth --dataset digits")[0] == 0
+
+
+WRONG_CHANGES = {
+    "rotation": "--set takes FIELD=VALUE, not 'rotation'; the fields are epochs, batch_size",
+    "angle=3": "--set takes FIELD=VALUE, not 'angle=3'",
+    "name=mine": "--set takes FIELD=VALUE, not 'name=mine'",
+    "rotation=400": "--set rotation=400: rotation: expected `float` < 360",
+    "rotation=wide": "--set rotation=wide: rotation: expected `float`",
+    "schedule=cosine": "schedule: expected one of plateau, one_cycle, constant, not 'cosine'",
+    "epochs=": "--set epochs=: epochs: expected `int`",
+}
+
+
+@pytest.mark.parametrize("command", ["train", "sweep"])
+@pytest.mark.parametrize("change", WRONG_CHANGES)
+def test_a_change_that_is_none(change, command, refused):
+    status, error = refused(f"{command} --dataset digits --set '{change}'")
+    assert status == 2 and WRONG_CHANGES[change] in error, error
+
+
+def test_one_change_and_several_seeds_are_a_sweep(call):
+    run = "sweep --dataset digits --train-size 128 --recipe smallest_99 --epochs 1 --jobs 1"
+    for change in ("", "--set dropout=0.1"):
+        status, out, error = call(f"{run} --seeds 0-1 {change} --output-dir runs")
+        assert status == 0, error
+    names = sorted(path.name for path in Path("runs").iterdir())
+    expected = ["smallest_99,dropout=0.1", "smallest_99"]
+    assert names == [f"{name}-seed{seed}" for name in expected for seed in (0, 1)]
+    assert "smallest_99,dropout=0.1" in out
+
+
+# Resuming without other options
+
+
+def test_resume_alone_takes_its_options_from_the_checkpoint(call):
+    recipe = Recipe.original().replace(name="original,rotation=3", rotation=3.0, epochs=2)
+    splits = load_splits("digits", val_size=100, train_size=128)
+    whole, _ = run_recipe(RunSpec(recipe, splits, seed=5), verbose=False)
+    Path("run").mkdir()
+    with pytest.raises(Interrupted):
+        run_recipe(
+            RunSpec(recipe, splits, seed=5),
+            verbose=False,
+            checkpoint="run/checkpoint.safetensors",
+            on_epoch_end=interrupt_in(2),
+        )
+    status, out, error = call("train --output-dir run --resume")
+    assert status == 0, error
+    assert "Epoch [2/2]" in out and "Epoch [1/2]" not in out
+    record = read("run/record.json")
+    assert (record["seed"], record["holdout"], record["train_size"]) == (5, 100, 128)
+    assert record["recipe_name"] == "original,rotation=3"
+    resumed = torch.load("run/mnist_model.pth", weights_only=True)
+    assert not differing_tensors(whole.state_dict(), resumed)
+    status, out, _ = call("train --output-dir run --resume")
+    assert status == 0 and "is finished; there is nothing to resume" in out
+
+
+def test_an_option_beside_resume_must_agree_with_the_checkpoint(call):
+    Path("run").mkdir()
+    spec = RunSpec(Recipe.fast().replace(epochs=2), load_splits("digits", train_size=128))
+    with pytest.raises(Interrupted):
+        checkpoint = "run/checkpoint.safetensors"
+        run_recipe(spec, verbose=False, checkpoint=checkpoint, on_epoch_end=interrupt_in(2))
+    for option, field in (("--epochs 3", "epochs"), ("--seed 7", "seed"), ("--recipe best", "")):
+        status, _, error = call(f"train --output-dir run --resume {option}")
+        assert status == 1 and f"is of another run: {field}" in error and error.count("\n") == 1
+
+
+def test_resume_where_nothing_is_starts_from_the_beginning(call):
+    run = f"train {SMALL} --epochs 1 --output-dir new --resume"
+    assert call(run)[0] == 0 and read("new/record.json")["recipe_name"] == "fast"
+
+
+# Short runs, and results that are near chance
+
+
+def test_a_short_run_is_announced_and_works(call):
+    status, _, error = call("train --dataset digits --epochs 1 --threads 1 --output-dir run")
+    assert status == 0
+    note = "Note: this run has 21 steps, but recipe fast has 3,440 on all of MNIST"
+    assert error.startswith(note) and error.count("\n") == 1, error
+    assert read("run/record.json")["history"][-1]["validation_accuracy"] > 85
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_no_recipe_is_near_chance_after_one_epoch(recipe, call):
+    line = f"train --dataset digits --epochs 1 --recipe {recipe} --threads 1 --output-dir run"
+    status, out, error = call(line)
+    assert status == 0 and "Note: this run has " in error
+    assert read("run/record.json")["test_accuracy"] > 30
+    assert "near that of guessing" not in out
+
+
+def test_a_result_near_chance_is_said_to_be_one(call):
+    few = "--dataset digits --train-size 128 --threads 1 --epochs 1"
+    status, out, _ = call(f"train {few} --set learning_rate=0 --set muon_lr=0")
+    assert status == 0
+    last = out.splitlines()[-2]
+    assert "is near that of guessing" in last and "Likely cause: only 2 steps" in last, last
+
+
+# Other data sets
+
+
+@pytest.fixture
+def symbols(tmp_path):
+    "A folder with images of two classes."
+    rng = np.random.default_rng(0)
+    for name, place in (("left", slice(2, 12)), ("right", slice(16, 26))):
+        (tmp_path / "symbols" / name).mkdir(parents=True)
+        for i in range(40):
+            pixels = rng.integers(0, 60, (28, 28)).astype(np.uint8)
+            pixels[4:24, place] = 220
+            Image.fromarray(pixels).save(tmp_path / "symbols" / name / f"{i}.png")
+    return tmp_path / "symbols"
+
+
+def test_training_and_evaluating_on_a_folder_of_images(call, symbols):
+    data = f"--dataset folder --data-dir {symbols}"
+    run = f"train {data} --epochs 4 --threads 1 --set batch_size=8 --output-dir run"
+    status, out, error = call(run)
+    assert status == 0, error
+    record = read("run/record.json")
+    assert record["classes"] == ["left", "right"] and record["test_accuracy"] > 90
+    assert "images of symbols (not MNIST)" in out
+    status, out, error = call(f"evaluate {data} --weights run/mnist_model.pth")
+    assert status == 0, error
+    assert f"Test Accuracy: {record['test_accuracy']:.2f}%" in out
+    status, _, error = call(f"evaluate --dataset digits --weights run/mnist_model.pth")
+    assert status == 1 and "has 2 classes" in error and "has 10" in error, error
+
+
+def test_confusions_are_named(call, symbols):
+    data = f"--dataset folder --data-dir {symbols}"
+    run = "--epochs 1 --threads 1 --set learning_rate=0 --set muon_lr=0 --output-dir run"
+    assert call(f"train {data} {run}")[0] == 0
+    out = call(f"evaluate {data} --weights run/mnist_model.pth")[1]
+    assert "left" in out and "right" in out, out
+
+
+def test_a_resumed_run_finds_its_folder_again(call, symbols):
+    data = f"--dataset folder --data-dir {symbols}"
+    assert call(f"train {data} --epochs 1 --threads 1 --output-dir run")[0] == 0
+    assert "is finished" in call("train --output-dir run --resume")[1]
+
+
+def test_a_record_of_a_bad_run_stays_small():
+    spec = RunSpec(Recipe.fast(), load_splits("digits", train_size=128))
+    labels = torch.zeros(10_000, dtype=torch.int64)
+    images = torch.zeros(10_000, 1, 28, 28, dtype=torch.uint8)
+    spec = replace(spec, splits=replace(spec.splits, test=Digits(images, labels + 1)))
+    recipe = spec.recipe.replace(epochs=1, learning_rate=0.0, muon_lr=0.0)
+    _, record = run_recipe(replace(spec, recipe=recipe), verbose=False)
+    if record["test_accuracy"] < 90:
+        assert record["test_errors"] is None
+    write_record(record, "record.json")
+    assert Path("record.json").stat().st_size < 60_000

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TENSOR', 'MAX_CHECKPOINT_BYTES', 'ADVICE', 'TrainerState', 'write_checkpoint', 'first_mismatch', 'read_checkpoint',
-           'RunCheckpoint']
+           'read_unfinished', 'RunCheckpoint']
 
 # %% ../../nbs/internals/checkpoints.ipynb #86514ceb
 import json
@@ -148,19 +148,29 @@ def read_checkpoint(path: str | Path, run: dict) -> dict | None:
 
     `ValueError` names what differs from `run`, or says that the file is damaged or of an
     earlier version. No code in the file is run."""
+    state = read_unfinished(path)
+    if state is None:
+        return None
+    mismatch = first_mismatch(state["run"], json.loads(json.dumps(run)))
+    if mismatch:
+        raise ValueError(f"{path} is of another run: {mismatch}; {ADVICE}")
+    return state
+
+
+def read_unfinished(path: str | Path) -> dict | None:
+    "The state in a checkpoint of any run; None where there is no file. `ValueError` as above."
     path = Path(path)
     if not path.exists():
         _refuse_earlier_format(path.with_suffix(".pth"))
         return None
     try:
         state = _read_state(path)
-        mismatch = first_mismatch(state["run"], json.loads(json.dumps(run)))
     except UnsafeFileError as error:
         raise ValueError(_unsafe(path, error)) from error
     except Exception as error:  # a damaged file makes the readers fail in many ways
         raise ValueError(_unsafe(path, "it is damaged or of another format")) from error
-    if mismatch:
-        raise ValueError(f"{path} is of another run: {mismatch}; {ADVICE}")
+    if not isinstance(state, dict) or not isinstance(state.get("run"), dict):
+        raise ValueError(_unsafe(path, "it is damaged or of another format"))
     return state
 
 # %% ../../nbs/internals/checkpoints.ipynb #57e9fcfa
@@ -185,11 +195,12 @@ class RunCheckpoint:
         path: str | Path | None,
         resume: bool,  # continue from what is there, if it is of the same run
         run: dict,  # what the run is
+        source: tuple = (),  # kind and folder of the images, for whoever resumes
     ):
         self.path = path
         self.start = time.perf_counter()
         found = read_checkpoint(path, run) if path and resume else None
-        self.state = found or {"run": run, "seconds": 0.0}
+        self.state = found or {"run": run, "source": list(source), "seconds": 0.0}
         self.seconds_before = self.state["seconds"]
 
     def seconds(self) -> float:
