@@ -34,7 +34,7 @@ def _print_version(wanted: bool):
         print(f"s6erav3 {__version__}")
         raise typer.Exit
 
-
+# %% ../nbs/internals/commands.ipynb #ba2973c8
 @app.callback()
 def s6erav3(
     debug: Annotated[
@@ -265,7 +265,7 @@ def _given_options(context: typer.Context) -> set[str]:
             given.add(name)
     return given
 
-
+# %% ../nbs/internals/commands.ipynb #c8d0a42e
 def _options_to_resume(folder: Path, given: set[str]) -> dict:
     "The options of the run in a folder, without those that were given."
     from s6erav3.training.record import saved_options
@@ -285,7 +285,7 @@ def _recipe(recipe):
 
     return Recipe.named(recipe) if isinstance(recipe, str) else recipe
 
-
+# %% ../nbs/internals/commands.ipynb #92956998
 def _execution(options: dict):
     "How a run is executed; PyTorch gets the number of threads."
     import torch
@@ -308,7 +308,7 @@ def _adapted(recipe, epochs: Optional[int], val_size: Optional[int], changes=Non
         )
     return recipe.replace(epochs=epochs) if epochs else recipe
 
-
+# %% ../nbs/internals/commands.ipynb #87b92cf8
 def _changed(recipe, change: str):
     "`recipe` with one field changed, as `rotation=0` says; a wrong call for no such change."
     name, equals, text = change.partition("=")
@@ -322,7 +322,7 @@ def _changed(recipe, change: str):
     except ValueError as error:
         raise typer.BadParameter(f"--set {change}: {error}") from None
 
-
+# %% ../nbs/internals/commands.ipynb #0a83aedd
 def _value(text: str):
     "A number, a list of numbers like 4,5,6, or the text itself."
     import json

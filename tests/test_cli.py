@@ -467,7 +467,7 @@ def test_training_and_evaluating_on_a_folder_of_images(call, symbols):
     status, out, error = call(f"evaluate {data} --weights run/mnist_model.pth")
     assert status == 0, error
     assert f"Test Accuracy: {record['test_accuracy']:.2f}%" in out
-    status, _, error = call(f"evaluate --dataset digits --weights run/mnist_model.pth")
+    status, _, error = call("evaluate --dataset digits --weights run/mnist_model.pth")
     assert status == 1 and "has 2 classes" in error and "has 10" in error, error
 
 

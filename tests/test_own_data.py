@@ -62,8 +62,8 @@ ACCEPTED = {
 def test_the_same_data_in_another_form_give_the_same_run(case):
     expected = train((IMAGES, LABELS), (IMAGES, LABELS))
     history = train(ACCEPTED[case], ACCEPTED[case])
-    losses = [[row["train_loss"] for row in rows] for rows in (expected, history)]
-    assert losses[0] == losses[1]
+    for row, wanted in zip(history, expected, strict=True):
+        assert row["train_loss"] == wanted["train_loss"]
     assert history[-1]["validation_accuracy"] == expected[-1]["validation_accuracy"] > 90
 
 

@@ -144,12 +144,12 @@ def read_idx_set(folder: Path | str) -> NamedSet:
     parts = [_standardized(part, values) for part in (train, test) if part]
     return NamedSet(parts[0], parts[1] if test else None, classes, _name_of(folder))
 
-
+# %% ../../nbs/internals/other_datasets.ipynb #4b0ea0ab
 def _standardized(part: Digits, values: torch.Tensor) -> Digits:
     "Images of 28×28 pixels, and labels that are positions in `values`."
     return Digits(resize_images(part.images), torch.searchsorted(values, part.labels))
 
-
+# %% ../../nbs/internals/other_datasets.ipynb #382cf5e9
 def _name_of(folder: Path) -> str:
     return f"{folder.resolve().name} (not MNIST)"
 
@@ -222,7 +222,7 @@ def _image_files(folder: Path) -> list[Path]:
             found.append(path)
     return found
 
-
+# %% ../../nbs/internals/other_datasets.ipynb #dbe7cccc
 def _read_classes(folder: Path, classes: Sequence[str]) -> Digits:
     "The images in the folders `classes`, labelled by their position."
     images, labels = [], []
@@ -259,7 +259,7 @@ def read_image_folder(folder: Path | str) -> NamedSet:
         train, test = _read_classes(folder, classes), None
     return NamedSet(*_bright_on_black(train, test), classes, _name_of(folder))
 
-
+# %% ../../nbs/internals/other_datasets.ipynb #4b26063d
 def _read_test_folder(folder: Path, classes: tuple[str, ...]) -> Digits | None:
     "The test images; None if there is no folder. `ValueError` for other classes."
     if not folder.is_dir():
@@ -277,6 +277,6 @@ def _bright_on_black(train: Digits, test: Digits | None) -> tuple[Digits, Digits
         return train, test
     return _inverted(train), None if test is None else _inverted(test)
 
-
+# %% ../../nbs/internals/other_datasets.ipynb #2e5c2b6f
 def _inverted(part: Digits) -> Digits:
     return Digits(255 - part.images, part.labels)

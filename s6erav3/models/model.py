@@ -42,7 +42,7 @@ def conv_block(
     }
     return nn.Sequential(convolution, *orders[norm], nn.Dropout2d(dropout))
 
-# %% ../../nbs/02_model.ipynb #abadd4b8
+# %% ../../nbs/02_model.ipynb #72ae1967
 CHANNELS = (8, 12, 8, 12, 16, 20)  # output channels of conv1, conv2, transition1, conv3 to conv5
 POOLS: dict[str, Callable[[], nn.Module]] = {  # what follows conv5
     "avg3": lambda: nn.AvgPool2d(3),  # the mean of the first 3×3 positions, as published
@@ -51,7 +51,7 @@ POOLS: dict[str, Callable[[], nn.Module]] = {  # what follows conv5
 }
 SIZES = {"avg3": (20, 31), "global": (12, 10_000), "none": (28, 31)}  # image sizes that fit
 
-
+# %% ../../nbs/02_model.ipynb #abadd4b8
 class MNISTModel(nn.Module):
     "Normalised images `(n, 1, 28, 28)` → log-probabilities `(n, 10)`, with 6,926 parameters."
 

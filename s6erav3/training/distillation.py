@@ -33,6 +33,7 @@ def distillation_loss(
 def widened_model(
     times: int,  # factor for the number of channels of every layer
     dropout: float = 0.0,  # probability that a channel is zeroed in training
+    num_classes: int = 10,  # outputs
 ) -> MNISTModel:
     "The published network with `times` as many channels."
-    return MNISTModel(tuple(times * c for c in CHANNELS), dropout)
+    return MNISTModel(tuple(times * c for c in CHANNELS), dropout, num_classes=num_classes)

@@ -41,7 +41,7 @@ def _as_images(values: Any, argument: str) -> torch.Tensor:
         images = images.movedim(3, 1)
     return images
 
-
+# %% ../../nbs/internals/training_inputs.ipynb #e60f361d
 def _as_numbers(images: torch.Tensor, argument: str) -> torch.Tensor:
     "The images as bytes or floats; `ValueError` where they are neither."
     if images.dtype == torch.uint8:
@@ -108,7 +108,7 @@ def as_dataset(data: Any, argument: str) -> tuple[torch.Tensor, torch.Tensor]:
         )
     return images, labels
 
-
+# %% ../../nbs/internals/training_inputs.ipynb #45a2d1cd
 def _is_pair(data: Any) -> bool:
     return isinstance(data, (tuple, list)) and len(data) == 2
 
@@ -183,7 +183,12 @@ def _per_channel(values: Any, channels: int, x: torch.Tensor) -> torch.Tensor:
     return numbers.view(-1, 1, 1)
 
 # %% ../../nbs/internals/training_inputs.ipynb #153bde3e
-def prepare_for(images: torch.Tensor, augment, mean, std) -> Preparation:
+def prepare_for(
+    images: torch.Tensor,
+    augment: Callable[[torch.Tensor], torch.Tensor] | None,  # of a batch
+    mean: Any,  # of the pixels, or None
+    std: Any,  # of the pixels, or None
+) -> Preparation:
     "The preparation of `images` with these options; bytes are normalised as MNIST by default."
     if augment is not None and mean is None and std is None and images.dtype == torch.uint8:
         mean, std = MEAN, STD

@@ -101,7 +101,7 @@ def _average_weights(model: nn.Module, share: Callable[[int], float]) -> Average
 
     return AveragedModel(model, multi_avg_fn=update, use_buffers=True)
 
-
+# %% ../../nbs/internals/trainer.ipynb #4aeb14ed
 def _new_average(model: nn.Module, recipe: Recipe) -> AveragedModel | None:
     "The average that a recipe asks for, if any."
     if recipe.average_epochs:
@@ -196,7 +196,7 @@ def _network(trainer: _Trainer, epoch: int) -> nn.Module:
         update_bn(_plain_batches(trainer), network)
     return network
 
-
+# %% ../../nbs/internals/trainer.ipynb #76577790
 def _plain_batches(trainer: _Trainer) -> Iterator[torch.Tensor]:
     "The training images in order, without augmentation."
     images, labels = trainer.train
@@ -296,7 +296,7 @@ def _prepared(train, valid, options: FitOptions) -> tuple[dict[str, Dataset], Pr
         datasets["valid"] = (preparation.finish(preparation.start(images)), labels)
     return datasets, preparation
 
-
+# %% ../../nbs/internals/trainer.ipynb #d4a0c885
 def _first_batch(train: Dataset, recipe: Recipe, preparation: Preparation, device: str):
     "The first images, as they are when they reach the network."
     images, labels = train
@@ -304,7 +304,7 @@ def _first_batch(train: Dataset, recipe: Recipe, preparation: Preparation, devic
     x, _ = make_batch(images, labels, first, recipe, torch.Generator(device))
     return preparation.finish(x)
 
-
+# %% ../../nbs/internals/trainer.ipynb #2cb97370
 def _build(model, x, n_samples: int, options) -> tuple[nn.Module, ExecutionConfig]:
     "The training step of a run, and how it is executed."
     execution = options.execution
@@ -332,7 +332,7 @@ def _initial_state(model, recipe, n_samples, generator, own_optimizer) -> Traine
     average = _new_average(model, recipe)
     return TrainerState(model, optimizer, scheduler, generator, average)
 
-
+# %% ../../nbs/internals/trainer.ipynb #0b8342b1
 def _new_progress(recipe: Recipe, state: TrainerState, n_samples: int, verbose: bool):
     "What shows how far the run is."
     steps_per_epoch = math.ceil(n_samples / recipe.batch_size)
