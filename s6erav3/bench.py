@@ -80,8 +80,13 @@ def _loader(train_set: Digits, recipe: Recipe, workers: int, *first) -> DataLoad
     "Shuffled batches: each image goes through `first`, then becomes a normalised tensor."
     steps = [*first, transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))]
     images = _PilImages(train_set, transforms.Compose(steps))
-    options = {"num_workers": workers, "persistent_workers": workers > 0}
-    return DataLoader(images, recipe.batch_size, shuffle=True, **options)
+    return DataLoader(
+        images,
+        recipe.batch_size,
+        shuffle=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+    )
 
 
 def _endless(loader: DataLoader) -> Iterator:
