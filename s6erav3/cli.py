@@ -126,6 +126,8 @@ Weights = Annotated[
         "Default: the weights that come with the package."
     ),
 ]
+
+
 Trained = Annotated[
     RecipeName,
     typer.Option("--recipe", help="The recipe of the weights; it gives the widths of the layers."),
@@ -134,15 +136,24 @@ Trained = Annotated[
 
 def _load_model(weights: Optional[Path], recipe: str):
     "The network of a recipe with the weights of a file, or with those of the package."
-    from s6erav3.models.model import MNISTModel
-    from s6erav3.models.weights import load_pretrained, load_weights
-    from s6erav3.training.recipe import Recipe
+    from s6erav3.models.weights import count_classes, load_pretrained, load_weights
 
     if weights is None:
         return load_pretrained(recipe)
-    trained = Recipe.named(recipe)
-    model = MNISTModel(trained.channels, pool=trained.pool, norm=trained.norm)
-    return load_weights(model, weights).eval()
+    classes = count_classes(weights)
+    return load_weights(_recipe_of(weights, recipe).build(classes), weights).eval()
+
+# %% ../nbs/internals/commands.ipynb #59a65217
+def _recipe_of(weights: Path, name: str):
+    "The recipe in the record beside the weights of a run, or else the one called `name`."
+    from s6erav3.training.recipe import Recipe
+    from s6erav3.training.record import read_record
+    from s6erav3.training.train import RUN_FILES
+
+    record = weights.with_name("record.json")
+    if weights.name in RUN_FILES and record.is_file():
+        return Recipe.from_record(read_record(record))
+    return Recipe.named(name)
 
 # %% ../nbs/internals/commands.ipynb #4c47b6e2
 _GPUS = {  # in the order of preference; what each of them needs
@@ -242,6 +253,7 @@ def train(
     data = {name: options[name] for name in ("dataset", "data_dir", "val_size", "train_size")}
     splits = load_splits(**data, fold=options["fold"])
     spec = RunSpec(chosen, splits, options["seed"], _choose_device(options["device"]), execution)
+    _announce([spec])
     record, _ = train_into(_writable(output_dir, RUN_FILES, "--output-dir"), spec, resume)
     if record is None:
         print(f"The run in {output_dir} is finished; there is nothing to resume")
@@ -354,6 +366,15 @@ def _report_run(record, spec):
     if reason := explain_chance(record, spec):
         print(reason)
 
+# %% ../nbs/internals/commands.ipynb #d0e3e807
+def _announce(specs: list):
+    "Say on the error stream which runs are far shorter than their recipes."
+    from s6erav3.training.train import short_run_note
+
+    for note in dict.fromkeys(map(short_run_note, specs)):
+        if note:
+            print(note, file=sys.stderr)
+
 # %% ../nbs/internals/commands.ipynb #6ec00659
 @app.command()
 def evaluate(
@@ -369,11 +390,29 @@ def evaluate(
 
     model = _load_model(weights, recipe)
     splits = load_splits(dataset, data_dir)
+    _check_classes(model, splits)
     predictions = predict_digits(model, splits.test)
     _report_test(int(predictions.correct.sum()), len(predictions.labels), splits.dataset)
     if not predictions.correct.all():
         print("Most often confused:")
-        print(most_confused(predictions).head(5).to_string(index=False))
+        print(_named(most_confused(predictions).head(5), splits).to_string(index=False))
+
+# %% ../nbs/internals/commands.ipynb #5d4c638a
+def _check_classes(model, splits):
+    "`ValueError` where a network distinguishes more or fewer classes than a data set has."
+    n_outputs = model.fc.out_features
+    if n_outputs != len(splits.classes):
+        raise ValueError(
+            f"the network has {n_outputs} classes, but {splits.dataset} has "
+            f"{len(splits.classes)}; name its data set with --dataset and --data-dir"
+        )
+
+# %% ../nbs/internals/commands.ipynb #48c34547
+def _named(confused, splits):
+    "A table of confusions with the names of the classes."
+    names = dict(enumerate(splits.classes))
+    columns = ["true", "predicted"]
+    return confused.assign(**{name: confused[name].map(names) for name in columns})
 
 # %% ../nbs/internals/commands.ipynb #28ff9b14
 @app.command()
@@ -604,6 +643,7 @@ def sweep(
     execution = ExecutionConfig(compile, precision, memory_format)
     specs = experiments.make_specs(recipes, numbers, splits, execution)
     folder = _writable(output_dir, (), "--output-dir")
+    _announce(specs)
     faults = experiments.sweep(specs, folder, jobs, dask_address, test, save_epochs)
     table = experiments.summarize(experiments.read_records(folder, specs))
     print(table.to_string(float_format="%.2f"))
@@ -623,7 +663,9 @@ def bench(
         typer.Option("--json", help="Write the table to this file as a list of objects."),
     ] = None,
     data_dir: DataDir = None,
-    dataset: Dataset = "auto",
+    dataset: Annotated[
+        Literal["auto", "mnist", "digits"], typer.Option(help="As for `s6erav3 train`.")
+    ] = "auto",
     device: Device = "auto",
 ):
     """Time three training loops in turn: the published one, PyTorch's example, and ours.

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
 import candidates
 from s6erav3.data.mnist import Digits, Splits
+from s6erav3.models.model import count_parameters
 from s6erav3.training.recipe import Recipe
 
 ACCURACIES = {"first": 99.1, "second": 99.5, "third": 99.4, "fourth": 99.2, "fifth": 99.3}
@@ -60,3 +61,12 @@ def test_every_candidate_of_a_protocol_is_described_in_it():
     for name, recipes in candidates.CANDIDATES.items():
         for recipe in recipes():
             assert recipe.name in protocol, f"{name}: {recipe.name}"
+
+
+def test_the_protocol_counts_the_parameters_of_each_layout():
+    protocol = (Path(__file__).parent.parent / "results/PROTOCOL.md").read_text(encoding="utf-8")
+    limits = {"thousand-stages": 1_000, "three-thousand-stages": 3_000}
+    for name, limit in limits.items():
+        for recipe in candidates.CANDIDATES[name]():
+            n = count_parameters(recipe.build())
+            assert n < limit and f"| {recipe.name} | {n:,} |" in protocol, f"{recipe.name}: {n}"

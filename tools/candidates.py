@@ -11,6 +11,7 @@ from pathlib import Path
 
 from s6erav3.data.mnist import Splits, load_splits
 from s6erav3.experiments import make_specs, read_records, summarize, sweep
+from s6erav3.models.model import CHANNELS
 from s6erav3.training.execution import ExecutionConfig
 from s6erav3.training.recipe import Recipe
 from s6erav3.training.record import RunRecord
@@ -45,7 +46,43 @@ def best_candidates() -> list[Recipe]:
     return recipes
 
 
-CANDIDATES = {"best": best_candidates}
+def stage_candidates(*layouts: str) -> list[Recipe]:
+    "Layouts like 8-12_12_12, each trained for 30 epochs with half of the augmentation."
+    start = Recipe.smallest_99().replace(channels=CHANNELS, weight_decay=WEIGHT_DECAY)
+    recipes = []
+    for layout in layouts:
+        stages = [[int(n) for n in stage.split("-")] for stage in layout.split("_")]
+        recipes.append(start.replace(name=layout, stages=stages))
+    return recipes
+
+
+def thousand_stages() -> list[Recipe]:
+    "Layouts with fewer than 1,000 parameters."
+    return stage_candidates(
+        "8-12_12_12",
+        "6-8_10_12-12",
+        "6-8_10-10_12",
+        "4-6-8_10_12",
+        "6_9-9_11-12",
+        "7-10_10_10-10",
+    )
+
+
+def three_thousand_stages() -> list[Recipe]:
+    "Layouts with fewer than 3,000 parameters."
+    return stage_candidates(
+        "12-16_20_24-24",
+        "8-12_16-16_24-24",
+        "12-16-16_20_24",
+        "8-16_20_24-24",
+    )
+
+
+CANDIDATES = {
+    "best": best_candidates,
+    "thousand-stages": thousand_stages,
+    "three-thousand-stages": three_thousand_stages,
+}
 
 
 def fold_splits(fold: int) -> Splits:

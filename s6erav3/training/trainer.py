@@ -20,6 +20,8 @@ from torch.optim.swa_utils import AveragedModel, update_bn
 
 from ..data.augment import Augmentation
 from ..inference import evaluate
+from ..models.model import MNISTModel
+from ..models.separable import SeparableModel
 from .checkpoint import TrainerState
 from .execution import ExecutionConfig, Objective, build_train_step
 from s6erav3.training.inputs import (
@@ -332,6 +334,33 @@ def _initial_state(model, recipe, n_samples, generator, own_optimizer) -> Traine
     average = _new_average(model, recipe)
     return TrainerState(model, optimizer, scheduler, generator, average)
 
+# %% ../../nbs/internals/trainer.ipynb #7ee4998d
+_ARCHITECTURE = ("channels", "pool", "norm", "stages", "dropout")
+
+
+def _check_fields(model: nn.Module, recipe: Recipe) -> None:
+    "`ValueError` for a recipe that describes another network than `model`."
+    default = Recipe(recipe.name)
+    changed = [f for f in _ARCHITECTURE if getattr(recipe, f) != getattr(default, f)]
+    if not recipe.dropout and "dropout" in changed:
+        changed.remove("dropout")
+    is_own = isinstance(model, (MNISTModel, SeparableModel))
+    if not changed or is_own and _has_layout(model, recipe):
+        return
+    given = ", ".join(f"{field}={getattr(recipe, field)}" for field in changed)
+    raise ValueError(
+        f"recipe {recipe.name!r} asks for {given}, which the model does not have; "
+        "pass recipe.build() as the model, or leave these fields at their defaults"
+    )
+
+
+def _has_layout(model: nn.Module, recipe: Recipe) -> bool:
+    "Whether the hidden layers of a network are as wide as those that `recipe` builds."
+    with torch.random.fork_rng():
+        wanted = recipe.build()
+    shapes = [[p.shape for p in network.parameters()] for network in (model, wanted)]
+    return shapes[0][1:-2] == shapes[1][1:-2]  # all but those that depend on the data
+
 # %% ../../nbs/internals/trainer.ipynb #0b8342b1
 def _new_progress(recipe: Recipe, state: TrainerState, n_samples: int, verbose: bool):
     "What shows how far the run is."
@@ -357,4 +386,5 @@ def fit(
 
     `ValueError` names the argument that does not fit. `FloatingPointError`: the loss is no
     longer a number."""
+    _check_fields(model, recipe)
     return _fit(model, recipe, train, valid, seed, FitOptions(**options))[0]
