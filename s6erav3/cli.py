@@ -368,12 +368,12 @@ def _report_run(record, spec):
 
 # %% ../nbs/internals/commands.ipynb #d0e3e807
 def _announce(specs: list):
-    "Say on the error stream which runs are far shorter than their recipes."
+    "Say which runs are far shorter than their recipes, as a warning."
     from s6erav3.training.train import short_run_note
 
     for note in dict.fromkeys(map(short_run_note, specs)):
         if note:
-            print(note, file=sys.stderr)
+            print(f"*  {note}", flush=True)
 
 # %% ../nbs/internals/commands.ipynb #6ec00659
 @app.command()

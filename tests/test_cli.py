@@ -308,6 +308,8 @@ def test_networks_of_another_width(call, refused):
     own = "--weights mnist_model.pth"
     status, out, error = call(f"evaluate --recipe smallest_99 {own} --dataset digits")
     assert status == 0 and out.count("Test Accuracy") == 1, error
+    assert call(f"evaluate {own} --dataset digits")[1] == out, "the record says which recipe"
+    Path("record.json").unlink()
     Image.fromarray(np.full((40, 40), 255, np.uint8)).save("blank.png")
     for command in ("evaluate --dataset digits", "predict blank.png"):
         status, error = refused(f"{command} {own}")
@@ -416,18 +418,18 @@ def test_resume_where_nothing_is_starts_from_the_beginning(call):
 
 
 def test_a_short_run_is_announced_and_works(call):
-    status, _, error = call("train --dataset digits --epochs 1 --threads 1 --output-dir run")
+    status, out, _ = call("train --dataset digits --epochs 1 --threads 1 --output-dir run")
     assert status == 0
-    note = "Note: this run has 21 steps, but recipe fast has 3,440 on all of MNIST"
-    assert error.startswith(note) and error.count("\n") == 1, error
+    note = "*  Short run: it has 21 steps, but recipe fast has 3,440 on all of MNIST"
+    assert note in out.split("Model Size")[0], out
     assert read("run/record.json")["history"][-1]["validation_accuracy"] > 85
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_no_recipe_is_near_chance_after_one_epoch(recipe, call):
     line = f"train --dataset digits --epochs 1 --recipe {recipe} --threads 1 --output-dir run"
-    status, out, error = call(line)
-    assert status == 0 and "Note: this run has " in error
+    status, out, _ = call(line)
+    assert status == 0 and "*  Short run: it has " in out
     assert read("run/record.json")["test_accuracy"] > 30
     assert "near that of guessing" not in out
 

@@ -224,20 +224,46 @@ def test_the_published_network_with_other_channels_and_classes():
     assert model(images).shape == (N, 4) and history[-1]["validation_accuracy"] > 90
 
 
-SHAPES = {
-    (2, 1, 32, 32): "takes images of 28×28 pixels, not 32×32; resize them",
-    (2, 1, 19, 28): "takes images of 28×28 pixels, not 19×28",
-    (2, 3, 28, 28): r"takes images \(n, 1, 28, 28\), not \(2, 3, 28, 28\)",
-    (28, 28): r"takes images \(n, 1, 28, 28\), not \(28, 28\)",
+@pytest.mark.parametrize("size", [(32, 32), (19, 28), (28, 40)], ids=str)
+def test_images_that_the_published_network_does_not_take(size):
+    message = f"takes images of 28×28 pixels, not {size[0]}×{size[1]}; resize them"
+    with pytest.raises(ValueError, match=message):
+        MNISTModel()(torch.zeros(2, 1, *size))
+    images = torch.zeros(N, 1, *size)
+    with pytest.raises(ValueError, match=f"the model fails on images of .*{message}"):
+        train((images, LABELS), model=MNISTModel(num_classes=4))
+
+
+def test_colour_images_that_the_published_network_does_not_take():
+    with pytest.raises(ValueError, match="the model fails on images of 3 × 28 × 28: .*1 channels"):
+        train(images_of(channels=3, size=28), model=MNISTModel(num_classes=4))
+
+
+FOREIGN = {
+    "channels": (4, 5, 4, 6, 7, 9),
+    "pool": "global",
+    "norm": "pre_act",
+    "dropout": 0.3,
 }
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_images_that_the_published_network_does_not_take(shape):
-    with pytest.raises(ValueError, match=SHAPES[shape]):
-        MNISTModel()(torch.zeros(shape))
-    with pytest.raises(ValueError, match=r"images \(n, 3, 28, 28\)"):
-        MNISTModel(in_channels=3)(torch.zeros(2, 1, 28, 28))
+@pytest.mark.parametrize("field", FOREIGN)
+def test_fields_that_a_foreign_network_cannot_use_are_refused(field):
+    changed = RECIPE.replace(**{field: FOREIGN[field]})
+    with pytest.raises(ValueError, match=rf"recipe 'own' asks for {field}=.*pass recipe.build\(\)"):
+        train((IMAGES, LABELS), recipe=changed)
+    stages = Recipe("own", dropout=0.0, stages=((4,), (8,)))
+    with pytest.raises(ValueError, match="recipe 'own' asks for stages="):
+        train((IMAGES, LABELS), recipe=stages)
+    assert train((IMAGES, LABELS), recipe=RECIPE.replace(dropout=0.0))
+
+
+def test_the_widths_of_a_recipe_are_not_ignored_by_the_published_network():
+    images, labels = images_of(size=28)
+    narrow = RECIPE.replace(channels=(4, 5, 4, 6, 7, 9), epochs=1)
+    with pytest.raises(ValueError, match="asks for channels="):
+        train((images, labels), model=MNISTModel(num_classes=4), recipe=narrow)
+    assert train((images, labels), model=narrow.build(num_classes=4), recipe=narrow)
 
 
 def test_larger_images_with_global_pooling():

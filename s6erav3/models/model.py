@@ -68,7 +68,6 @@ class MNISTModel(nn.Module):
         check_choice("pool", pool, POOLS)
         check_choice("norm", norm, NORMS)
         c1, c2, t1, c3, c4, c5 = channels
-        self.in_channels = in_channels
         self.sizes = SIZES[pool]
         self.conv1 = conv_block(in_channels, c1, 1, dropout, norm)  # 28×28
         self.conv2 = conv_block(c1, c2, 1, dropout, norm)  # 28×28
@@ -84,7 +83,7 @@ class MNISTModel(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         "Log-probabilities of the ten digits."
-        check_images(x, self.in_channels, self.sizes)
+        check_images(x, self.sizes)
         x = self.transition1(self.conv2(self.conv1(x)))
         x = self.transition2(self.conv4(self.conv3(x)))
         x = self.gap(self.conv5(x))

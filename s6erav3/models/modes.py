@@ -31,18 +31,16 @@ def check_choice(name: str, value: str, choices: Collection[str]) -> None:
         raise ValueError(f"there is no {name} {value!r}; choose one of {', '.join(choices)}")
 
 # %% ../../nbs/internals/model_modes.ipynb #48e99236
-def check_images(images: torch.Tensor, channels: int, sizes: tuple[int, int]) -> None:
+def check_images(images: torch.Tensor, sizes: tuple[int, int]) -> None:
     """`ValueError` unless a batch of images `(n, channels, height, width)` fits a network.
 
     `sizes` are the smallest and the largest height and width that it takes."""
     if isinstance(images, fx.Proxy) or torch.jit.is_tracing():
         return
     low, high = sizes
-    shape = tuple(images.shape)
-    if len(shape) != 4 or shape[1] != channels:
-        raise ValueError(f"the network takes images (n, {channels}, 28, 28), not {shape}")
-    if not (low <= shape[2] <= high and low <= shape[3] <= high):
+    height, width = images.shape[-2:]
+    if not (low <= height <= high and low <= width <= high):
         raise ValueError(
-            f"the network takes images of 28×28 pixels, not {shape[2]}×{shape[3]}; resize them "
-            "(torch.nn.functional.interpolate), or use pool='global', which takes larger ones"
+            f"the network takes images of 28×28 pixels, not {height}×{width}; resize them "
+            "(torch.nn.functional.interpolate), or use pool='global' for larger ones"
         )

@@ -202,6 +202,8 @@ def report_success(record: RunRecord):
 
 # %% ../../nbs/internals/runs.ipynb #b5089fb4
 SHORT_SHARE = 0.05  # of the steps that a recipe has on all of MNIST
+
+
 _MNIST_TRAIN_SIZE = 55_000
 
 
@@ -209,7 +211,7 @@ def n_steps(recipe: Recipe, n_images: int) -> int:
     "The number of training steps of a run."
     return recipe.epochs * math.ceil(n_images / recipe.batch_size)
 
-
+# %% ../../nbs/internals/runs.ipynb #158e0e93
 def short_run_note(spec: RunSpec) -> str:
     "A sentence about a run that is far shorter than its recipe; else an empty text."
     name = spec.recipe.name.split(",")[0]  # without what `--set` has added
@@ -219,7 +221,7 @@ def short_run_note(spec: RunSpec) -> str:
     if steps >= SHORT_SHARE * usual:
         return ""
     return (
-        f"Note: this run has {steps:,} steps, but recipe {name} has {usual:,} on all of MNIST; "
+        f"Short run: it has {steps:,} steps, but recipe {name} has {usual:,} on all of MNIST; "
         "expect a lower accuracy, or give it more epochs or images"
     )
 
