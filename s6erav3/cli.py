@@ -681,7 +681,7 @@ def bench(
         _writable(as_json.parent, [as_json.name], "--json")
     splits = load_splits(dataset, data_dir)
     target = _choose_device(device)
-    rows = bench.bench(splits, batches=batches, repeats=repeats, device=target, verbose=True)
+    rows = bench.bench(splits, batches=batches, repeats=repeats, device=target)
     print(bench.timing_table(rows).reset_index().to_string(index=False))
     n = len(splits.test.labels)
     print(f"Evaluating {n:,} images: {bench.time_evaluation(splits):.2f} s")
