@@ -27,7 +27,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 from ship import median_run  # noqa: E402
 
 STUDIES = ("ablation", "frontier", "search", "compiled")
-FIELDS = RunRecord.__annotations__.keys() - {"fold", "teacher"}  # the first records have neither
+OPTIONAL = {"fold", "teacher", "classes"}  # the first records, and those of digits, lack them
+FIELDS = RunRecord.__annotations__.keys() - OPTIONAL
 ROW = EpochRow.__annotations__.keys()
 ENVIRONMENT = Environment.__annotations__.keys()
 
