@@ -318,7 +318,10 @@ def _adapted(recipe, epochs: Optional[int], val_size: Optional[int], changes=Non
             f"the schedule of recipe {recipe.name} needs a validation set; "
             "leave --val-size 0 out, or use another recipe"
         )
-    return recipe.replace(epochs=epochs) if epochs else recipe
+    if not epochs:
+        return recipe
+    average = min(recipe.average_epochs, epochs // 2)  # the others lower the learning rate
+    return recipe.replace(epochs=epochs, average_epochs=average)
 
 # %% ../nbs/internals/commands.ipynb #87b92cf8
 def _changed(recipe, change: str):

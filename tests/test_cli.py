@@ -371,6 +371,12 @@ def test_one_change_and_several_seeds_are_a_sweep(call):
     assert "smallest_99,dropout=0.1" in out
 
 
+def test_a_short_run_averages_at_most_half_of_its_epochs(call):
+    run = f"train {SMALL} --recipe fast --epochs 3 --output-dir run"
+    assert call(f"{run} --set ema_decay=0 --set average_epochs=4")[0] == 0
+    assert read("run/record.json")["recipe"]["average_epochs"] == 1
+
+
 # Resuming without other options
 
 
