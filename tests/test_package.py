@@ -192,7 +192,8 @@ def test_every_recipe_can_be_asked_for():
     offered = {parameter.name for parameter in command.params} - {"help"}
     wanted = {
         *("epochs", "recipe", "seed", "data_dir", "dataset", "val_size", "train_size"),
-        *("output_dir", "resume", "device", "threads", "compile", "precision", "memory_format"),
+        *("output_dir", "resume", "changes", "device", "threads"),
+        *("compile", "precision", "memory_format"),
     }
     assert offered == wanted
 

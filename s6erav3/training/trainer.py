@@ -358,8 +358,13 @@ def _has_layout(model: nn.Module, recipe: Recipe) -> bool:
     "Whether the hidden layers of a network are as wide as those that `recipe` builds."
     with torch.random.fork_rng():
         wanted = recipe.build()
-    shapes = [[p.shape for p in network.parameters()] for network in (model, wanted)]
-    return shapes[0][1:-2] == shapes[1][1:-2]  # all but those that depend on the data
+    inner, wanted_inner = map(_inner_shapes, (model, wanted))
+    return inner == wanted_inner
+
+
+def _inner_shapes(network: nn.Module) -> list[torch.Size]:
+    "The shapes of all parameters but those that depend on the data."
+    return [p.shape for p in network.parameters()][1:-2]
 
 # %% ../../nbs/internals/trainer.ipynb #0b8342b1
 def _new_progress(recipe: Recipe, state: TrainerState, n_samples: int, verbose: bool):
