@@ -11,7 +11,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,18 @@ def architecture(model: MNISTModel) -> dict[str, Any]:
     return {"channels": channels, "pool": pool_name(model), "norm": norm}
 
 
-def _describe(model: MNISTModel, kind: str, inputs: str, outputs: str) -> dict[str, str]:
+def _describe(model: MNISTModel, numbers: str, inputs: str, outputs: str) -> dict[str, Any]:
     "The metadata of a file."
-    shape = json.dumps(architecture(model))
-    return {"architecture": shape, "numbers": kind, "input": inputs, "output": outputs}
+    shape = architecture(model)
+    return {"architecture": shape, "numbers": numbers, "input": inputs, "output": outputs}
+
+
+def _as_texts(metadata: dict[str, Any]) -> dict[str, str]:
+    "Metadata for files that hold texts only: what is not a text becomes JSON."
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in metadata.items()
+    }
 
 # %% ../nbs/internals/export.ipynb #548f1455
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ class Calibration:
 _ARRAYS = ("weight", "bias", "multiplier", "offset", "weight_step")
 
 
-def _float_state(model: MNISTModel) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def _float_state(model: MNISTModel) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     "The weights of a network by name, and the metadata."
     arrays = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
     return arrays, _describe(model, "float32", NORMALISED, OUTPUT)
@@ -93,7 +101,7 @@ def _float_state(model: MNISTModel) -> tuple[dict[str, np.ndarray], dict[str, st
 
 def _integer_state(
     model: MNISTModel, calibration: Calibration
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     "The arrays of the integer network by name, and the metadata."
     network = quantize_network(model, calibration.images)
     arrays = {}
@@ -101,26 +109,24 @@ def _integer_state(
     for name, layer in network.layers.items():
         arrays |= {f"{name}.{array}": getattr(layer, array) for array in _ARRAYS}
         settings[name] = {
-            "input_step": layer.source.step,
-            "input_zero_point": layer.source.zero_point,
-            "output_step": layer.target.step,
-            "output_zero_point": layer.target.zero_point,
+            "source": asdict(layer.source),
+            "target": asdict(layer.target),
             "padding": layer.padding,
             "relu": layer.relu,
             "bits": layer.bits,
         }
     metadata = _describe(model, "int8", INPUT, INTEGER_OUTPUT)
     metadata["calibration"] = calibration.description
-    return arrays, metadata | {"layers": json.dumps(settings)}
+    return arrays, metadata | {"layers": settings}
 
 # %% ../nbs/internals/export.ipynb #b5a09b52
-def _as_safetensors(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+def _as_safetensors(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
     "The content of a safetensors file."
     tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
-    return safetensors.torch.save(tensors, metadata)
+    return safetensors.torch.save(tensors, _as_texts(metadata))
 
 
-def _as_json(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+def _as_json(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
     "The content of a JSON file."
 
     def entry(array):
@@ -132,7 +138,7 @@ def _as_json(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
         return {"dtype": str(array.dtype), "shape": list(array.shape), "values": numbers}
 
     content = {**metadata, "tensors": {name: entry(array) for name, array in arrays.items()}}
-    return (json.dumps(content, indent=None) + "\n").encode()
+    return (json.dumps(content) + "\n").encode()
 
 # %% ../nbs/internals/export.ipynb #5a1ad6a0
 def _example() -> torch.Tensor:
@@ -154,12 +160,13 @@ def _onnx_graph(model: MNISTModel) -> Any:
             dynamo=True,
             verbose=False,
         )
+    assert program is not None  # as it is without a file to write
     proto = program.model_proto
     graph = proto.graph
-    del graph.value_info[:]
+    graph.ClearField("value_info")
     for part in (proto, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
-        del part.metadata_props[:]
-        part.doc_string = ""
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
     onnx.checker.check_model(proto, full_check=True)
     return proto
 
@@ -174,8 +181,12 @@ def _as_onnx(model: MNISTModel, calibration: Calibration | None) -> bytes:
         proto = _quantize_onnx(proto, calibration.images)
         metadata = _describe(model, "int8", INPUT, OUTPUT)
         metadata["calibration"] = calibration.description
-    del proto.metadata_props[:]
-    onnx.helper.set_model_props(proto, metadata)
+    used = {node.domain for node in proto.graph.node}
+    operators = [one for one in proto.opset_import if one.domain in used]
+    proto.ClearField("opset_import")
+    proto.opset_import.extend(operators)
+    proto.ClearField("metadata_props")
+    onnx.helper.set_model_props(proto, _as_texts(metadata))
     return proto.SerializeToString(deterministic=True)
 
 # %% ../nbs/internals/export.ipynb #fdb98086
@@ -296,8 +307,14 @@ def load_exported(path: Path | str) -> Classifier:
         named = metadata.pop("tensors")
         tensors = {name: _from_entry(entry) for name, entry in named.items()}
     else:
-        tensors, metadata = unpack_tensors(content)
+        tensors, texts = unpack_tensors(content)
+        metadata = {name: _from_text(name, text) for name, text in texts.items()}
     return _classifier(tensors, metadata)
+
+
+def _from_text(name: str, text: str) -> Any:
+    "An entry of the metadata that was written as a text."
+    return json.loads(text) if name in ("architecture", "layers") else text
 
 
 def _from_entry(entry: dict) -> torch.Tensor:
@@ -314,9 +331,9 @@ def _load_onnx(path: Path | str) -> Classifier:
     return lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
 
 
-def _classifier(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> Classifier:
+def _classifier(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> Classifier:
     "The function of a network's weights by name."
-    shape = json.loads(metadata["architecture"])
+    shape = metadata["architecture"]
     if metadata["numbers"] == "int8":
         return _integer_network(tensors, metadata["layers"], shape["pool"]).log_proba
     model = MNISTModel(**shape)
@@ -324,12 +341,13 @@ def _classifier(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> C
     return lambda images: predict_log_proba(model, images)
 
 
-def _integer_network(tensors: dict[str, torch.Tensor], settings: str, pool: str) -> IntegerNetwork:
+def _integer_network(
+    tensors: dict[str, torch.Tensor], settings: dict[str, dict], pool: str
+) -> IntegerNetwork:
     "The integer network of its arrays by name and the other numbers of its layers."
     layers = {}
-    for name, values in json.loads(settings).items():
-        arrays = {array: tensors[f"{name}.{array}"].numpy() for array in _ARRAYS}
-        source = Scale(values.pop("input_step"), values.pop("input_zero_point"))
-        target = Scale(values.pop("output_step"), values.pop("output_zero_point"))
-        layers[name] = IntegerLayer(**arrays, source=source, target=target, **values)
+    for name, values in settings.items():
+        arrays: dict[str, Any] = {array: tensors[f"{name}.{array}"].numpy() for array in _ARRAYS}
+        scales = {end: Scale(**values[end]) for end in ("source", "target")}
+        layers[name] = IntegerLayer(**{**arrays, **values, **scales})
     return IntegerNetwork(layers, pool)

@@ -6,8 +6,8 @@
 __all__ = ['PIXELS', 'LOGITS', 'SHIFT', 'quantize_weights', 'Scale', 'activation_ranges', 'IntegerLayer', 'quantize_layer',
            'IntegerNetwork', 'pool_name', 'quantize_network']
 
-# %% ../nbs/advanced/small_devices.ipynb #13a34170
-from dataclasses import dataclass
+# %% ../nbs/advanced/small_devices.ipynb #d4c38ba7
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -103,27 +103,48 @@ def _convolve(x: np.ndarray, weight: np.ndarray, padding: int) -> np.ndarray:
     sums = rows @ weight.reshape(len(weight), -1).T.astype(np.int32)
     return sums.reshape(n, height, width, -1).transpose(0, 3, 1, 2)
 
-# %% ../nbs/advanced/small_devices.ipynb #d30021bc
-def _linear(stage: nn.Module) -> nn.Module | None:
-    "The convolution or the linear layer of a stage; None if it has neither."
-    found = (module for module in stage.modules() if isinstance(module, (nn.Conv2d, nn.Linear)))
-    return next(found, None)
+# %% ../nbs/advanced/small_devices.ipynb #7e35b175
+def _is_linear(module: nn.Module) -> bool:
+    "Whether a module computes weighted sums."
+    return isinstance(module, (nn.Conv2d, nn.Linear))
 
 
-def _affine(stage: nn.Module) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    "Weight and bias of a stage, and what BatchNorm multiplies by and adds after ReLU."
-    modules = {type(module): module for module in stage.modules()}  # in their order
-    linear = _linear(stage)
-    weight, bias = linear.weight.detach().double(), linear.bias.detach().double()
-    factor, summand = torch.ones_like(bias), torch.zeros_like(bias)
-    if norm := modules.get(nn.BatchNorm2d):
-        factor = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
-        summand = norm.bias.detach().double() - factor * norm.running_mean.double()
-        kinds = list(modules)
-        if kinds.index(nn.BatchNorm2d) < kinds.index(nn.ReLU):
-            weight, bias = weight * factor[:, None, None, None], bias * factor + summand
-            factor, summand = torch.ones_like(bias), torch.zeros_like(bias)
-    return weight, bias, factor, summand
+def _norm_first(stage: nn.Module) -> bool:
+    "Whether BatchNorm stands before ReLU."
+    kinds = [type(module) for module in stage.modules()]
+    return kinds.index(nn.BatchNorm2d) < kinds.index(nn.ReLU)
+
+
+@dataclass(frozen=True)
+class _Affine:
+    "The numbers of a stage in float64: `factor * relu(weight * x + bias) + summand`."
+
+    weight: torch.Tensor  # `(out_channels, in_channels, height, width)`
+    bias: torch.Tensor  # `(out_channels,)`, as the next two
+    factor: torch.Tensor  # of BatchNorm after ReLU
+    summand: torch.Tensor
+
+    @classmethod
+    def of(cls, stage: nn.Module) -> "_Affine":
+        "The numbers of a stage."
+        linear = next(module for module in stage.modules() if _is_linear(module))
+        parameters = {name: p.detach().double() for name, p in linear.named_parameters()}
+        weight, bias = parameters["weight"], parameters["bias"]
+        weight = weight if weight.dim() == 4 else weight[:, :, None, None]
+        numbers = cls(weight, bias, torch.ones_like(bias), torch.zeros_like(bias))
+        for norm in (m for m in stage.modules() if isinstance(m, nn.BatchNorm2d)):
+            numbers = numbers._normalised(norm, _norm_first(stage))
+        return numbers
+
+    def _normalised(self, norm: nn.BatchNorm2d, first: bool) -> "_Affine":
+        "With BatchNorm: before ReLU if `first`, else after it."
+        tensors = {name: t.detach().double() for name, t in norm.state_dict().items()}
+        factor = tensors["weight"] / (tensors["running_var"] + norm.eps).sqrt()
+        summand = tensors["bias"] - factor * tensors["running_mean"]
+        if not first:
+            return replace(self, factor=factor, summand=summand)
+        weight = self.weight * factor[:, None, None, None]
+        return replace(self, weight=weight, bias=self.bias * factor + summand)
 
 # %% ../nbs/advanced/small_devices.ipynb #9feaf7cb
 def _as_int32(values: np.ndarray, name: str) -> np.ndarray:
@@ -145,22 +166,21 @@ def quantize_layer(
     per_channel: bool = True,  # a step for each output channel
 ) -> IntegerLayer:
     "A stage in integers; `ValueError` where a number does not fit."
-    weight, bias, factor, summand = _affine(stage)
-    weight = weight if weight.dim() == 4 else weight[:, :, None, None]
-    integers, steps = quantize_weights(weight, bits, per_channel)
+    numbers = _Affine.of(stage)
+    integers, steps = quantize_weights(numbers.weight, bits, per_channel)
     unit = steps * source.step  # what 1 in a sum stands for
-    scale = factor.numpy() * unit / target.step
-    shift = summand.numpy() / target.step + target.zero_point + 0.5
-    linear = _linear(stage)
+    scale = numbers.factor.numpy() * unit / target.step
+    shift = numbers.summand.numpy() / target.step + target.zero_point + 0.5
+    padding = [m.padding[0] for m in stage.modules() if isinstance(m, nn.Conv2d)]
     return IntegerLayer(
         integers,
-        _as_int32(bias.numpy() / unit, "bias"),
+        _as_int32(numbers.bias.numpy() / unit, "bias"),
         _as_int32(scale * 2**SHIFT, "multiplier"),
         _as_int32(shift * 2**SHIFT, "offset"),
         steps.astype(np.float32),
         source,
         target,
-        padding=linear.padding[0] if isinstance(linear, nn.Conv2d) else 0,
+        padding=int(padding[0]) if padding else 0,
         relu=any(isinstance(module, nn.ReLU) for module in stage.modules()),
         bits=32 if target == LOGITS else 8,
     )
@@ -242,7 +262,7 @@ def quantize_network(
     layers = {}
     source = PIXELS
     for name, stage in model.named_children():
-        if _linear(stage):
+        if any(_is_linear(module) for module in stage.modules()):
             target = LOGITS if name == "fc" else Scale.covering(*ranges[name])
             layers[name] = quantize_layer(stage, source, target, bits, per_channel)
             source = target
