@@ -1,8 +1,8 @@
 """Compare the candidates of a protocol: `python tools/candidates.py best`.
 
-Each candidate is trained once on each of five folds of the 60,000 training images, without the test
-set; results/PROTOCOL.md says what for. Runs that are finished are kept, so that the same call goes
-on where an earlier one stopped.
+Each candidate is trained on two folds of the 60,000 training images, and the best four on three
+more folds, without the test set; results/PROTOCOL.md says what for. Runs that are finished are
+kept, so that the same call goes on where an earlier one stopped.
 """
 
 import argparse
@@ -13,8 +13,11 @@ from s6erav3.data.mnist import Splits, load_splits
 from s6erav3.experiments import make_specs, read_records, summarize, sweep
 from s6erav3.training.execution import ExecutionConfig
 from s6erav3.training.recipe import Recipe
+from s6erav3.training.record import RunRecord
 
-FOLDS = 5
+SCREENING_FOLDS = (0, 1)
+FINAL_FOLDS = (2, 3, 4)
+FINALISTS = 4
 VAL_SIZE = 10_000
 EXECUTION = ExecutionConfig("on", "bfloat16", "channels_last")
 JOBS = 2  # on two cores: one thread for each run
@@ -50,21 +53,39 @@ def fold_splits(fold: int) -> Splits:
     return load_splits("mnist", val_size=VAL_SIZE, fold=fold)
 
 
+def finalists(recipes: list[Recipe], records: list[RunRecord]) -> list[Recipe]:
+    "The recipes with the highest mean validation accuracy in `records`."
+    means = summarize(records)["validation, mean"]
+    ranked = sorted(recipes, key=lambda recipe: means[recipe.name], reverse=True)
+    return ranked[:FINALISTS]
+
+
+def make_runs(recipes: list[Recipe], folder: Path) -> tuple[list[RunRecord], dict[str, str]]:
+    "The records of the screening and of the finalists, and the faults by run."
+    screening = make_specs(recipes, SCREENING_FOLDS, fold_splits, EXECUTION)
+    faults = sweep(screening, folder, JOBS, test=False)
+    records = read_records(folder, screening)
+    if faults:
+        return records, faults
+    chosen = finalists(recipes, records)
+    final = make_specs(chosen, FINAL_FOLDS, fold_splits, EXECUTION)
+    faults = sweep(final, folder, JOBS, test=False)
+    return records + read_records(folder, final), faults
+
+
 def main(arguments: list[str] | None = None) -> int:
     "Make the runs that are missing and print the table; the exit status."
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("protocol", choices=CANDIDATES)
     parser.add_argument("--output-dir", type=Path, default=Path("runs"))
     args = parser.parse_args(arguments)
-    folder = args.output_dir / args.protocol
-    recipes = CANDIDATES[args.protocol]()
-    specs = make_specs(recipes, range(FOLDS), fold_splits, EXECUTION)
     try:
-        faults = sweep(specs, folder, JOBS, test=False)
+        recipes = CANDIDATES[args.protocol]()
+        records, faults = make_runs(recipes, args.output_dir / args.protocol)
     except (OSError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    print(summarize(read_records(folder, specs)).to_string(float_format="%.3f"))
+    print(summarize(records).to_string(float_format="%.3f"))
     for run, fault in faults.items():
         print(f"Error: {run}: {fault}", file=sys.stderr)
     return int(bool(faults))
