@@ -62,13 +62,13 @@ def architecture(model: MNISTModel) -> dict[str, Any]:
     channels = [convs[0].out_channels if convs else None for convs in found]
     return {"channels": channels, "pool": pool_name(model), "norm": norm}
 
-
+# %% ../nbs/internals/export.ipynb #cf4b4689
 def _describe(model: MNISTModel, numbers: str, inputs: str, outputs: str) -> dict[str, Any]:
     "The metadata of a file."
     shape = architecture(model)
     return {"architecture": shape, "numbers": numbers, "input": inputs, "output": outputs}
 
-
+# %% ../nbs/internals/export.ipynb #e8e7e724
 def _as_texts(metadata: dict[str, Any]) -> dict[str, str]:
     "Metadata for files that hold texts only: what is not a text becomes JSON."
     return {
@@ -76,7 +76,7 @@ def _as_texts(metadata: dict[str, Any]) -> dict[str, str]:
         for name, value in metadata.items()
     }
 
-# %% ../nbs/internals/export.ipynb #548f1455
+# %% ../nbs/internals/export.ipynb #805d6fbd
 @dataclass(frozen=True)
 class Calibration:
     "Training images on which the ranges of activations are measured."
@@ -89,16 +89,16 @@ class Calibration:
         "What a file says of them."
         return f"{len(self.images):,} training images of {self.dataset}"
 
-# %% ../nbs/internals/export.ipynb #aa045e03
+# %% ../nbs/internals/export.ipynb #d123105c
 _ARRAYS = ("weight", "bias", "multiplier", "offset", "weight_step")
 
-
+# %% ../nbs/internals/export.ipynb #2b118e89
 def _float_state(model: MNISTModel) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     "The weights of a network by name, and the metadata."
     arrays = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
     return arrays, _describe(model, "float32", NORMALISED, OUTPUT)
 
-
+# %% ../nbs/internals/export.ipynb #b874db5e
 def _integer_state(
     model: MNISTModel, calibration: Calibration
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -119,13 +119,13 @@ def _integer_state(
     metadata["calibration"] = calibration.description
     return arrays, metadata | {"layers": settings}
 
-# %% ../nbs/internals/export.ipynb #b5a09b52
+# %% ../nbs/internals/export.ipynb #31c320ca
 def _as_safetensors(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
     "The content of a safetensors file."
     tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
     return safetensors.torch.save(tensors, _as_texts(metadata))
 
-
+# %% ../nbs/internals/export.ipynb #941d81f4
 def _as_json(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
     "The content of a JSON file."
 
@@ -140,12 +140,12 @@ def _as_json(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
     content = {**metadata, "tensors": {name: entry(array) for name, array in arrays.items()}}
     return (json.dumps(content) + "\n").encode()
 
-# %% ../nbs/internals/export.ipynb #5a1ad6a0
+# %% ../nbs/internals/export.ipynb #67873044
 def _example() -> torch.Tensor:
     "Images from which an exporter takes types and shapes; the size of a batch stays open."
     return torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
 
-
+# %% ../nbs/internals/export.ipynb #69db2b0a
 def _onnx_graph(model: MNISTModel) -> Any:
     "The network and its normalisation as an ONNX model."
     import onnx
@@ -170,7 +170,7 @@ def _onnx_graph(model: MNISTModel) -> Any:
     onnx.checker.check_model(proto, full_check=True)
     return proto
 
-# %% ../nbs/internals/export.ipynb #7efae2a8
+# %% ../nbs/internals/export.ipynb #b17f91e6
 def _as_onnx(model: MNISTModel, calibration: Calibration | None) -> bytes:
     "The content of an ONNX file; in int8 if there are images to calibrate with."
     import onnx
@@ -189,7 +189,7 @@ def _as_onnx(model: MNISTModel, calibration: Calibration | None) -> bytes:
     onnx.helper.set_model_props(proto, _as_texts(metadata))
     return proto.SerializeToString(deterministic=True)
 
-# %% ../nbs/internals/export.ipynb #fdb98086
+# %% ../nbs/internals/export.ipynb #57941ed8
 def _quantize_onnx(proto: Any, images: torch.Tensor) -> Any:
     "An ONNX model with convolutions, pooling and the last layer in int8."
     import onnx
@@ -222,7 +222,7 @@ def _quantize_onnx(proto: Any, images: torch.Tensor) -> Any:
         )
         return onnx.load(quantized)
 
-# %% ../nbs/internals/export.ipynb #19f17d4f
+# %% ../nbs/internals/export.ipynb #cf924261
 def _as_torch_export(model: MNISTModel) -> bytes:
     "The content of a `.pt2` file."
     with eval_mode(model):
@@ -238,7 +238,7 @@ def _as_torch_export(model: MNISTModel) -> bytes:
     torch.export.save(program, buffer, extra_files={"metadata.json": metadata})
     return buffer.getvalue()
 
-# %% ../nbs/internals/export.ipynb #1eb88fa3
+# %% ../nbs/internals/export.ipynb #7f7c2495
 FORMATS = {  # the suffix of each format
     "onnx": ".onnx",
     "torch-export": ".pt2",
@@ -247,7 +247,7 @@ FORMATS = {  # the suffix of each format
 }
 _NEEDED = ("onnx", "onnxscript", "onnxruntime")  # by the format `onnx`: the extra `export`
 
-
+# %% ../nbs/internals/export.ipynb #a051ee07
 def check_export(path: Path | str, format: str, int8: bool) -> None:
     "`ValueError`, `OSError` or `ModuleNotFoundError` where such an export cannot be written."
     path = Path(path)
@@ -268,7 +268,7 @@ def check_export(path: Path | str, format: str, int8: bool) -> None:
             'pip install -c constraints.txt -e ".[export]"'
         )
 
-# %% ../nbs/internals/export.ipynb #b1079865
+# %% ../nbs/internals/export.ipynb #3411c90d
 def export_network(
     model: MNISTModel,  # trained
     path: Path | str,  # of the new file
@@ -290,10 +290,10 @@ def export_network(
     with atomic_write(path) as part:
         part.write_bytes(content)
 
-# %% ../nbs/internals/export.ipynb #9348e663
+# %% ../nbs/internals/export.ipynb #40d55227
 Classifier = Callable[[torch.Tensor], torch.Tensor]  # bytes `(n, 1, 28, 28)` → `(n, 10)`
 
-
+# %% ../nbs/internals/export.ipynb #d9204b5d
 def load_exported(path: Path | str) -> Classifier:
     "A function from images of bytes to log-probabilities, of a file made by `export_network`."
     suffix = Path(path).suffix
@@ -311,18 +311,18 @@ def load_exported(path: Path | str) -> Classifier:
         metadata = {name: _from_text(name, text) for name, text in texts.items()}
     return _classifier(tensors, metadata)
 
-
+# %% ../nbs/internals/export.ipynb #0da17a51
 def _from_text(name: str, text: str) -> Any:
     "An entry of the metadata that was written as a text."
     return json.loads(text) if name in ("architecture", "layers") else text
 
-
+# %% ../nbs/internals/export.ipynb #9af29266
 def _from_entry(entry: dict) -> torch.Tensor:
     "The tensor in an entry of a JSON file."
     array = np.array(entry["values"], dtype=entry["dtype"])
     return torch.from_numpy(array.reshape(entry["shape"]))
 
-# %% ../nbs/internals/export.ipynb #aa98900a
+# %% ../nbs/internals/export.ipynb #680a69a9
 def _load_onnx(path: Path | str) -> Classifier:
     "The function in an ONNX file, computed by ONNX Runtime on the processor."
     import onnxruntime
@@ -330,7 +330,7 @@ def _load_onnx(path: Path | str) -> Classifier:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
 
-
+# %% ../nbs/internals/export.ipynb #b2529101
 def _classifier(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> Classifier:
     "The function of a network's weights by name."
     shape = metadata["architecture"]
@@ -340,7 +340,7 @@ def _classifier(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> C
     model.load_state_dict(tensors)
     return lambda images: predict_log_proba(model, images)
 
-
+# %% ../nbs/internals/export.ipynb #a39fdb03
 def _integer_network(
     tensors: dict[str, torch.Tensor], settings: dict[str, dict], pool: str
 ) -> IntegerNetwork:

@@ -48,11 +48,11 @@ class Scale:
         step = (high - low) / 255 or 1.0
         return cls(step, round(-128 - low / step))
 
-
+# %% ../nbs/advanced/small_devices.ipynb #657f4ec5
 PIXELS = Scale(1 / 255 / STD, round(255 * MEAN) - 128)  # a byte minus 128: a normalised pixel
 LOGITS = Scale(1 / 256)  # of the last layer
 
-# %% ../nbs/advanced/small_devices.ipynb #6d2b4d28
+# %% ../nbs/advanced/small_devices.ipynb #0856ec73
 def activation_ranges(model: MNISTModel, images: torch.Tensor) -> dict[str, tuple[float, float]]:
     "The smallest and the largest output of each stage of `model` on some images, by its name."
     ranges = {}
@@ -63,10 +63,10 @@ def activation_ranges(model: MNISTModel, images: torch.Tensor) -> dict[str, tupl
             ranges[name] = (x.min().item(), x.max().item())
     return ranges
 
-# %% ../nbs/advanced/small_devices.ipynb #c7d002a6
+# %% ../nbs/advanced/small_devices.ipynb #f095a814
 SHIFT = 20  # multipliers and offsets are in units of 1 / 2**SHIFT
 
-
+# %% ../nbs/advanced/small_devices.ipynb #b841c17c
 @dataclass(frozen=True)
 class IntegerLayer:
     "A convolution, and ReLU and BatchNorm after it, in integers."
@@ -93,7 +93,7 @@ class IntegerLayer:
         limit = 2 ** (self.bits - 1)
         return output.clip(-limit, limit - 1).astype(f"int{self.bits}")
 
-# %% ../nbs/advanced/small_devices.ipynb #d45097ea
+# %% ../nbs/advanced/small_devices.ipynb #a8050bde
 def _convolve(x: np.ndarray, weight: np.ndarray, padding: int) -> np.ndarray:
     "The convolution of int32 `(n, in_channels, h, w)` with int8 weights, as sums in int32."
     padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
@@ -103,18 +103,18 @@ def _convolve(x: np.ndarray, weight: np.ndarray, padding: int) -> np.ndarray:
     sums = rows @ weight.reshape(len(weight), -1).T.astype(np.int32)
     return sums.reshape(n, height, width, -1).transpose(0, 3, 1, 2)
 
-# %% ../nbs/advanced/small_devices.ipynb #7e35b175
+# %% ../nbs/advanced/small_devices.ipynb #58a0bc69
 def _is_linear(module: nn.Module) -> bool:
     "Whether a module computes weighted sums."
     return isinstance(module, (nn.Conv2d, nn.Linear))
 
-
+# %% ../nbs/advanced/small_devices.ipynb #ea6fa21a
 def _norm_first(stage: nn.Module) -> bool:
     "Whether BatchNorm stands before ReLU."
     kinds = [type(module) for module in stage.modules()]
     return kinds.index(nn.BatchNorm2d) < kinds.index(nn.ReLU)
 
-
+# %% ../nbs/advanced/small_devices.ipynb #546ea6f9
 @dataclass(frozen=True)
 class _Affine:
     "The numbers of a stage in float64: `factor * relu(weight * x + bias) + summand`."
@@ -146,7 +146,7 @@ class _Affine:
         weight = self.weight * factor[:, None, None, None]
         return replace(self, weight=weight, bias=self.bias * factor + summand)
 
-# %% ../nbs/advanced/small_devices.ipynb #9feaf7cb
+# %% ../nbs/advanced/small_devices.ipynb #fc95aff4
 def _as_int32(values: np.ndarray, name: str) -> np.ndarray:
     "Rounded to int32; `ValueError` where a value does not fit."
     rounded = np.round(values)
@@ -157,7 +157,7 @@ def _as_int32(values: np.ndarray, name: str) -> np.ndarray:
         )
     return rounded.astype(np.int32)
 
-# %% ../nbs/advanced/small_devices.ipynb #6e018184
+# %% ../nbs/advanced/small_devices.ipynb #453c3293
 def quantize_layer(
     stage: nn.Module,  # with one convolution or linear layer
     source: Scale,  # of its input
@@ -185,26 +185,26 @@ def quantize_layer(
         bits=32 if target == LOGITS else 8,
     )
 
-# %% ../nbs/advanced/small_devices.ipynb #c28c5c54
+# %% ../nbs/advanced/small_devices.ipynb #a5389d2b
 def _max_pool(x: np.ndarray) -> np.ndarray:
     "The largest of each 2×2 positions."
     n, channels, height, width = x.shape
     return x.reshape(n, channels, height // 2, 2, width // 2, 2).max(axis=(3, 5))
 
-
+# %% ../nbs/advanced/small_devices.ipynb #99064938
 def _mean(x: np.ndarray) -> np.ndarray:
     "The mean of all positions of each map, rounded to the nearest integer."
     n = x.shape[2] * x.shape[3]
     total = x.astype(np.int32).sum(axis=(2, 3), keepdims=True)
     return ((2 * total + n) // (2 * n)).astype(np.int8)
 
-# %% ../nbs/advanced/small_devices.ipynb #ebb1ab87
+# %% ../nbs/advanced/small_devices.ipynb #249b404a
 _STAGES = (
     *("conv1", "conv2", "transition1", "conv3", "conv4", "transition2"),
     *("conv5", "gap", "fc"),
 )
 
-# %% ../nbs/advanced/small_devices.ipynb #cda59219
+# %% ../nbs/advanced/small_devices.ipynb #04ba2a54
 @dataclass(frozen=True)
 class IntegerNetwork:
     "Images `(n, 1, 28, 28)` of bytes → logits, int32 `(n, 10)` in steps of 1/256."
@@ -244,13 +244,13 @@ class IntegerNetwork:
             for layer in self.layers.values()
         )
 
-# %% ../nbs/advanced/small_devices.ipynb #1a88ea74
+# %% ../nbs/advanced/small_devices.ipynb #6e6b7ddb
 def pool_name(model: MNISTModel) -> str:
     "The one of `POOLS` that a network has."
     names = {nn.AvgPool2d: "avg3", nn.AdaptiveAvgPool2d: "global", nn.Identity: "none"}
     return names[type(model.gap[0])]
 
-
+# %% ../nbs/advanced/small_devices.ipynb #d6a2e0bc
 def quantize_network(
     model: MNISTModel,  # trained
     images: torch.Tensor,  # training images, bytes `(n, 1, 28, 28)`: they give the ranges

@@ -20,6 +20,7 @@ QUICK = {  # the modules that `make quick` runs
     "test_cli",
     "test_console",
     "test_data",
+    "test_devcontainer",
     "test_evaluation",
     "test_glossary",
     "test_house",
