@@ -160,6 +160,8 @@ def launch(notebook: Notebook) -> str:
         first = min(pages.course(notebook.root)).stem
         codespaces = GITHUB.replace("github.com", "codespaces.new")
         buttons = {"Start the course": f"{first}.html", **buttons}
+        if (notebook.root / "docs" / "explore" / "index.html").is_file():
+            buttons = {"Look inside the network": "explore/index.html", **buttons}
         buttons |= {"Open in Codespaces": codespaces, "Source on GitHub": GITHUB}
     shown = [f'<a href="{address}">{words}</a>' for words, address in buttons.items()]
     return f'<p class="launch">{" ".join(shown)}</p>\n\n'
