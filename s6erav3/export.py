@@ -25,7 +25,8 @@ from .data.augment import MEAN, STD, normalize
 from .files import atomic_write
 from .inference import predict_log_proba
 from .models.model import MNISTModel, eval_mode
-from .models.weights import unpack_tensors
+from .models.separable import SeparableModel
+from .models.weights import new_network, unpack_tensors
 from .quantization import IntegerLayer, IntegerNetwork, Scale, pool_name, quantize_network
 
 # %% ../nbs/internals/export.ipynb #6f5c31be
@@ -49,9 +50,13 @@ NORMALISED = (
 OUTPUT = "log_probabilities: float32 (batch, 10), of the digits 0 to 9"
 INTEGER_OUTPUT = "logits: int32 (batch, 10), of the digits 0 to 9, in steps of 1/256"
 
-# %% ../nbs/internals/export.ipynb #6f298da9
-def architecture(model: MNISTModel) -> dict[str, Any]:
-    "The arguments with which `MNISTModel` makes a network that has the shape of `model`."
+# %% ../nbs/internals/export.ipynb #b1181afe
+def architecture(model: nn.Module) -> dict[str, Any]:
+    "What `new_network` makes a network of the same shape from; `ValueError` for other networks."
+    if isinstance(model, SeparableModel):
+        return {"stages": [_stage_channels(stage) for stage in model.features]}
+    if not isinstance(model, MNISTModel):
+        raise ValueError(f"a {type(model).__name__} cannot be exported, only networks of s6erav3")
     blocks = (model.conv1, model.conv2, model.transition1, model.conv3, model.conv4, model.conv5)
     found = [[m for m in block if isinstance(m, nn.Conv2d)] for block in blocks]
     kinds = [type(module) for module in model.conv1]
@@ -62,13 +67,19 @@ def architecture(model: MNISTModel) -> dict[str, Any]:
     channels = [convs[0].out_channels if convs else None for convs in found]
     return {"channels": channels, "pool": pool_name(model), "norm": norm}
 
-# %% ../nbs/internals/export.ipynb #cf4b4689
-def _describe(model: MNISTModel, numbers: str, inputs: str, outputs: str) -> dict[str, Any]:
+# %% ../nbs/internals/export.ipynb #df88009c
+def _stage_channels(stage: nn.Module) -> list[int]:
+    "The output channels of the blocks of a stage; a depthwise convolution is half a block."
+    convolutions = [module for module in stage.modules() if isinstance(module, nn.Conv2d)]
+    return [module.out_channels for module in convolutions if module.groups == 1]
+
+# %% ../nbs/internals/export.ipynb #6b0f0da7
+def _describe(model: nn.Module, numbers: str, inputs: str, outputs: str) -> dict[str, Any]:
     "The metadata of a file."
     shape = architecture(model)
     return {"architecture": shape, "numbers": numbers, "input": inputs, "output": outputs}
 
-# %% ../nbs/internals/export.ipynb #e8e7e724
+# %% ../nbs/internals/export.ipynb #b748e7dc
 def _as_texts(metadata: dict[str, Any]) -> dict[str, str]:
     "Metadata for files that hold texts only: what is not a text becomes JSON."
     return {
@@ -76,7 +87,7 @@ def _as_texts(metadata: dict[str, Any]) -> dict[str, str]:
         for name, value in metadata.items()
     }
 
-# %% ../nbs/internals/export.ipynb #805d6fbd
+# %% ../nbs/internals/export.ipynb #47445f3e
 @dataclass(frozen=True)
 class Calibration:
     "Training images on which the ranges of activations are measured."
@@ -89,18 +100,18 @@ class Calibration:
         "What a file says of them."
         return f"{len(self.images):,} training images of {self.dataset}"
 
-# %% ../nbs/internals/export.ipynb #d123105c
+# %% ../nbs/internals/export.ipynb #163f7ea0
 _ARRAYS = ("weight", "bias", "multiplier", "offset", "weight_step")
 
-# %% ../nbs/internals/export.ipynb #2b118e89
-def _float_state(model: MNISTModel) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+# %% ../nbs/internals/export.ipynb #4f600628
+def _float_state(model: nn.Module) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     "The weights of a network by name, and the metadata."
     arrays = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
     return arrays, _describe(model, "float32", NORMALISED, OUTPUT)
 
-# %% ../nbs/internals/export.ipynb #b874db5e
+# %% ../nbs/internals/export.ipynb #155bc519
 def _integer_state(
-    model: MNISTModel, calibration: Calibration
+    model: nn.Module, calibration: Calibration
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     "The arrays of the integer network by name, and the metadata."
     network = quantize_network(model, calibration.images)
@@ -119,13 +130,13 @@ def _integer_state(
     metadata["calibration"] = calibration.description
     return arrays, metadata | {"layers": settings}
 
-# %% ../nbs/internals/export.ipynb #31c320ca
+# %% ../nbs/internals/export.ipynb #a6b6df84
 def _as_safetensors(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
     "The content of a safetensors file."
     tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
     return safetensors.torch.save(tensors, _as_texts(metadata))
 
-# %% ../nbs/internals/export.ipynb #941d81f4
+# %% ../nbs/internals/export.ipynb #c495a1dc
 def _as_json(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
     "The content of a JSON file."
 
@@ -140,13 +151,13 @@ def _as_json(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
     content = {**metadata, "tensors": {name: entry(array) for name, array in arrays.items()}}
     return (json.dumps(content) + "\n").encode()
 
-# %% ../nbs/internals/export.ipynb #67873044
+# %% ../nbs/internals/export.ipynb #9d6494ae
 def _example() -> torch.Tensor:
     "Images from which an exporter takes types and shapes; the size of a batch stays open."
     return torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
 
-# %% ../nbs/internals/export.ipynb #69db2b0a
-def _onnx_graph(model: MNISTModel) -> Any:
+# %% ../nbs/internals/export.ipynb #7a89bb1f
+def _onnx_graph(model: nn.Module) -> Any:
     "The network and its normalisation as an ONNX model."
     import onnx
 
@@ -170,8 +181,8 @@ def _onnx_graph(model: MNISTModel) -> Any:
     onnx.checker.check_model(proto, full_check=True)
     return proto
 
-# %% ../nbs/internals/export.ipynb #b17f91e6
-def _as_onnx(model: MNISTModel, calibration: Calibration | None) -> bytes:
+# %% ../nbs/internals/export.ipynb #aa13a19e
+def _as_onnx(model: nn.Module, calibration: Calibration | None) -> bytes:
     "The content of an ONNX file; in int8 if there are images to calibrate with."
     import onnx
 
@@ -189,7 +200,7 @@ def _as_onnx(model: MNISTModel, calibration: Calibration | None) -> bytes:
     onnx.helper.set_model_props(proto, _as_texts(metadata))
     return proto.SerializeToString(deterministic=True)
 
-# %% ../nbs/internals/export.ipynb #57941ed8
+# %% ../nbs/internals/export.ipynb #c91ba16c
 def _quantize_onnx(proto: Any, images: torch.Tensor) -> Any:
     "An ONNX model with convolutions, pooling and the last layer in int8."
     import onnx
@@ -222,8 +233,8 @@ def _quantize_onnx(proto: Any, images: torch.Tensor) -> Any:
         )
         return onnx.load(quantized)
 
-# %% ../nbs/internals/export.ipynb #cf924261
-def _as_torch_export(model: MNISTModel) -> bytes:
+# %% ../nbs/internals/export.ipynb #fd56fe4b
+def _as_torch_export(model: nn.Module) -> bytes:
     "The content of a `.pt2` file."
     with eval_mode(model):
         program = torch.export.export(
@@ -238,7 +249,7 @@ def _as_torch_export(model: MNISTModel) -> bytes:
     torch.export.save(program, buffer, extra_files={"metadata.json": metadata})
     return buffer.getvalue()
 
-# %% ../nbs/internals/export.ipynb #7f7c2495
+# %% ../nbs/internals/export.ipynb #ddb81b20
 FORMATS = {  # the suffix of each format
     "onnx": ".onnx",
     "torch-export": ".pt2",
@@ -247,7 +258,7 @@ FORMATS = {  # the suffix of each format
 }
 _NEEDED = ("onnx", "onnxscript", "onnxruntime")  # by the format `onnx`: the extra `export`
 
-# %% ../nbs/internals/export.ipynb #a051ee07
+# %% ../nbs/internals/export.ipynb #c5c3f6d9
 def check_export(path: Path | str, format: str, int8: bool) -> None:
     "`ValueError`, `OSError` or `ModuleNotFoundError` where such an export cannot be written."
     path = Path(path)
@@ -268,9 +279,9 @@ def check_export(path: Path | str, format: str, int8: bool) -> None:
             'pip install -c constraints.txt -e ".[export]"'
         )
 
-# %% ../nbs/internals/export.ipynb #3411c90d
+# %% ../nbs/internals/export.ipynb #36d68d78
 def export_network(
-    model: MNISTModel,  # trained
+    model: nn.Module,  # trained; an `MNISTModel` or a `SeparableModel`
     path: Path | str,  # of the new file
     format: str = "onnx",  # one of `FORMATS`
     calibration: Calibration | None = None,  # export in int8, with ranges of these images
@@ -290,10 +301,10 @@ def export_network(
     with atomic_write(path) as part:
         part.write_bytes(content)
 
-# %% ../nbs/internals/export.ipynb #40d55227
+# %% ../nbs/internals/export.ipynb #412dc581
 Classifier = Callable[[torch.Tensor], torch.Tensor]  # bytes `(n, 1, 28, 28)` → `(n, 10)`
 
-# %% ../nbs/internals/export.ipynb #d9204b5d
+# %% ../nbs/internals/export.ipynb #691726c9
 def load_exported(path: Path | str) -> Classifier:
     "A function from images of bytes to log-probabilities, of a file made by `export_network`."
     suffix = Path(path).suffix
@@ -311,18 +322,18 @@ def load_exported(path: Path | str) -> Classifier:
         metadata = {name: _from_text(name, text) for name, text in texts.items()}
     return _classifier(tensors, metadata)
 
-# %% ../nbs/internals/export.ipynb #0da17a51
+# %% ../nbs/internals/export.ipynb #3cd49721
 def _from_text(name: str, text: str) -> Any:
     "An entry of the metadata that was written as a text."
     return json.loads(text) if name in ("architecture", "layers") else text
 
-# %% ../nbs/internals/export.ipynb #9af29266
+# %% ../nbs/internals/export.ipynb #7410a4e1
 def _from_entry(entry: dict) -> torch.Tensor:
     "The tensor in an entry of a JSON file."
     array = np.array(entry["values"], dtype=entry["dtype"])
     return torch.from_numpy(array.reshape(entry["shape"]))
 
-# %% ../nbs/internals/export.ipynb #680a69a9
+# %% ../nbs/internals/export.ipynb #3a1f5ee3
 def _load_onnx(path: Path | str) -> Classifier:
     "The function in an ONNX file, computed by ONNX Runtime on the processor."
     import onnxruntime
@@ -330,17 +341,17 @@ def _load_onnx(path: Path | str) -> Classifier:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
 
-# %% ../nbs/internals/export.ipynb #b2529101
+# %% ../nbs/internals/export.ipynb #c2cebb66
 def _classifier(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> Classifier:
     "The function of a network's weights by name."
     shape = metadata["architecture"]
     if metadata["numbers"] == "int8":
         return _integer_network(tensors, metadata["layers"], shape["pool"]).log_proba
-    model = MNISTModel(**shape)
+    model = new_network(shape)
     model.load_state_dict(tensors)
     return lambda images: predict_log_proba(model, images)
 
-# %% ../nbs/internals/export.ipynb #a39fdb03
+# %% ../nbs/internals/export.ipynb #998465d9
 def _integer_network(
     tensors: dict[str, torch.Tensor], settings: dict[str, dict], pool: str
 ) -> IntegerNetwork:

@@ -250,14 +250,19 @@ def pool_name(model: MNISTModel) -> str:
     names = {nn.AvgPool2d: "avg3", nn.AdaptiveAvgPool2d: "global", nn.Identity: "none"}
     return names[type(model.gap[0])]
 
-# %% ../nbs/advanced/small_devices.ipynb #d6a2e0bc
+# %% ../nbs/advanced/small_devices.ipynb #dfa13eca
 def quantize_network(
-    model: MNISTModel,  # trained
+    model: nn.Module,  # an `MNISTModel`, trained
     images: torch.Tensor,  # training images, bytes `(n, 1, 28, 28)`: they give the ranges
     bits: int = 8,  # of a weight
     per_channel: bool = True,  # a step for each output channel
 ) -> IntegerNetwork:
-    "The network in integers; `ValueError` where a number does not fit."
+    "The network in integers; `ValueError` for another network, or where a number does not fit."
+    if not isinstance(model, MNISTModel):
+        raise ValueError(
+            f"a {type(model).__name__} has no integer form here, only an MNISTModel has; "
+            "export it in float32, or in int8 for ONNX"
+        )
     ranges = activation_ranges(model, images)
     layers = {}
     source = PIXELS

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from s6erav3.cli import CALIBRATION_IMAGES
 from s6erav3.data.mnist import Digits, Splits, load_splits
@@ -55,7 +56,7 @@ def measure_setting(splits: Splits, setting: dict) -> dict:
 
 
 def measure_export(
-    model: MNISTModel, test: Digits, format: str, calibration: Calibration | None
+    model: nn.Module, test: Digits, format: str, calibration: Calibration | None
 ) -> dict:
     "The size of an export, and what it computes on the test images."
     expected = predict_log_proba(model, test.images)
@@ -72,13 +73,18 @@ def measure_export(
 def measure_network(name: str, test: Digits, calibration: Calibration) -> dict:
     "The sizes of a network of the package, and all its exports."
     model = load_pretrained(name)
-    cases = [("safetensors", None), ("safetensors", calibration), ("onnx", None)]
-    cases += [("onnx", calibration)]
+    cases = [("safetensors", None), ("safetensors", calibration)]
+    cases += [("onnx", None), ("onnx", calibration)]
+    integer_bytes = None
+    if isinstance(model, MNISTModel):
+        integer_bytes = quantize_network(model, calibration.images).nbytes
+    else:
+        cases.remove(("safetensors", calibration))  # has no integer form of this package
     return {
         "network": name,
         "parameters": count_parameters(model),
         "float32_bytes": 4 * count_parameters(model),
-        "int8_bytes": quantize_network(model, calibration.images).nbytes,
+        "int8_bytes": integer_bytes,
         "exports": [measure_export(model, test, *case) for case in cases],
     }
 
