@@ -58,36 +58,42 @@ def architecture(model: nn.Module) -> dict[str, Any]:
     if not isinstance(model, MNISTModel):
         raise ValueError(f"a {type(model).__name__} cannot be exported, only networks of s6erav3")
     blocks = (model.conv1, model.conv2, model.transition1, model.conv3, model.conv4, model.conv5)
-    found = [[m for m in block if isinstance(m, nn.Conv2d)] for block in blocks]
     kinds = [type(module) for module in model.conv1]
     norm = "none"
     if nn.BatchNorm2d in kinds:
         before = kinds.index(nn.BatchNorm2d) < kinds.index(nn.ReLU)
         norm = "pre_act" if before else "post_act"
-    channels = [convs[0].out_channels if convs else None for convs in found]
-    return {"channels": channels, "pool": pool_name(model), "norm": norm}
+    return {
+        "channels": [_channels(block) for block in blocks],
+        "pool": pool_name(model),
+        "norm": norm,
+    }
 
-# %% ../nbs/internals/export.ipynb #df88009c
+# %% ../nbs/internals/export.ipynb #6f525d2f
+def _channels(block: nn.Sequential) -> int | None:
+    "The output channels of the convolution in a block; None if there is no convolution."
+    found = (module.out_channels for module in block if isinstance(module, nn.Conv2d))
+    return next(found, None)
+
+# %% ../nbs/internals/export.ipynb #38f3575e
 def _stage_channels(stage: nn.Module) -> list[int]:
     "The output channels of the blocks of a stage; a depthwise convolution is half a block."
     convolutions = [module for module in stage.modules() if isinstance(module, nn.Conv2d)]
     return [module.out_channels for module in convolutions if module.groups == 1]
 
-# %% ../nbs/internals/export.ipynb #6b0f0da7
+# %% ../nbs/internals/export.ipynb #75fc0e34
 def _describe(model: nn.Module, numbers: str, inputs: str, outputs: str) -> dict[str, Any]:
     "The metadata of a file."
     shape = architecture(model)
     return {"architecture": shape, "numbers": numbers, "input": inputs, "output": outputs}
 
-# %% ../nbs/internals/export.ipynb #b748e7dc
+# %% ../nbs/internals/export.ipynb #df2142f1
 def _as_texts(metadata: dict[str, Any]) -> dict[str, str]:
     "Metadata for files that hold texts only: what is not a text becomes JSON."
-    return {
-        name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in metadata.items()
-    }
+    texts = {name: value for name, value in metadata.items() if isinstance(value, str)}
+    return {**{name: json.dumps(value) for name, value in metadata.items()}, **texts}
 
-# %% ../nbs/internals/export.ipynb #47445f3e
+# %% ../nbs/internals/export.ipynb #25a3f3c8
 @dataclass(frozen=True)
 class Calibration:
     "Training images on which the ranges of activations are measured."
@@ -100,16 +106,16 @@ class Calibration:
         "What a file says of them."
         return f"{len(self.images):,} training images of {self.dataset}"
 
-# %% ../nbs/internals/export.ipynb #163f7ea0
+# %% ../nbs/internals/export.ipynb #e34d1735
 _ARRAYS = ("weight", "bias", "multiplier", "offset", "weight_step")
 
-# %% ../nbs/internals/export.ipynb #4f600628
+# %% ../nbs/internals/export.ipynb #512a29b2
 def _float_state(model: nn.Module) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     "The weights of a network by name, and the metadata."
     arrays = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
     return arrays, _describe(model, "float32", NORMALISED, OUTPUT)
 
-# %% ../nbs/internals/export.ipynb #155bc519
+# %% ../nbs/internals/export.ipynb #5679ba73
 def _integer_state(
     model: nn.Module, calibration: Calibration
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -130,13 +136,13 @@ def _integer_state(
     metadata["calibration"] = calibration.description
     return arrays, metadata | {"layers": settings}
 
-# %% ../nbs/internals/export.ipynb #a6b6df84
+# %% ../nbs/internals/export.ipynb #f1101e95
 def _as_safetensors(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
     "The content of a safetensors file."
     tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
     return safetensors.torch.save(tensors, _as_texts(metadata))
 
-# %% ../nbs/internals/export.ipynb #c495a1dc
+# %% ../nbs/internals/export.ipynb #6e287c5b
 def _as_json(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
     "The content of a JSON file."
 
@@ -151,12 +157,12 @@ def _as_json(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
     content = {**metadata, "tensors": {name: entry(array) for name, array in arrays.items()}}
     return (json.dumps(content) + "\n").encode()
 
-# %% ../nbs/internals/export.ipynb #9d6494ae
+# %% ../nbs/internals/export.ipynb #dad7d941
 def _example() -> torch.Tensor:
     "Images from which an exporter takes types and shapes; the size of a batch stays open."
     return torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
 
-# %% ../nbs/internals/export.ipynb #7a89bb1f
+# %% ../nbs/internals/export.ipynb #2fe841d7
 def _onnx_graph(model: nn.Module) -> Any:
     "The network and its normalisation as an ONNX model."
     import onnx
@@ -181,7 +187,7 @@ def _onnx_graph(model: nn.Module) -> Any:
     onnx.checker.check_model(proto, full_check=True)
     return proto
 
-# %% ../nbs/internals/export.ipynb #aa13a19e
+# %% ../nbs/internals/export.ipynb #f195a7fe
 def _as_onnx(model: nn.Module, calibration: Calibration | None) -> bytes:
     "The content of an ONNX file; in int8 if there are images to calibrate with."
     import onnx
@@ -200,7 +206,7 @@ def _as_onnx(model: nn.Module, calibration: Calibration | None) -> bytes:
     onnx.helper.set_model_props(proto, _as_texts(metadata))
     return proto.SerializeToString(deterministic=True)
 
-# %% ../nbs/internals/export.ipynb #c91ba16c
+# %% ../nbs/internals/export.ipynb #9fdfb72c
 def _quantize_onnx(proto: Any, images: torch.Tensor) -> Any:
     "An ONNX model with convolutions, pooling and the last layer in int8."
     import onnx
@@ -233,7 +239,7 @@ def _quantize_onnx(proto: Any, images: torch.Tensor) -> Any:
         )
         return onnx.load(quantized)
 
-# %% ../nbs/internals/export.ipynb #fd56fe4b
+# %% ../nbs/internals/export.ipynb #ade56f3f
 def _as_torch_export(model: nn.Module) -> bytes:
     "The content of a `.pt2` file."
     with eval_mode(model):
@@ -249,7 +255,7 @@ def _as_torch_export(model: nn.Module) -> bytes:
     torch.export.save(program, buffer, extra_files={"metadata.json": metadata})
     return buffer.getvalue()
 
-# %% ../nbs/internals/export.ipynb #ddb81b20
+# %% ../nbs/internals/export.ipynb #d609cf5d
 FORMATS = {  # the suffix of each format
     "onnx": ".onnx",
     "torch-export": ".pt2",
@@ -258,7 +264,7 @@ FORMATS = {  # the suffix of each format
 }
 _NEEDED = ("onnx", "onnxscript", "onnxruntime")  # by the format `onnx`: the extra `export`
 
-# %% ../nbs/internals/export.ipynb #c5c3f6d9
+# %% ../nbs/internals/export.ipynb #8cbcfc3b
 def check_export(path: Path | str, format: str, int8: bool) -> None:
     "`ValueError`, `OSError` or `ModuleNotFoundError` where such an export cannot be written."
     path = Path(path)
@@ -279,7 +285,7 @@ def check_export(path: Path | str, format: str, int8: bool) -> None:
             'pip install -c constraints.txt -e ".[export]"'
         )
 
-# %% ../nbs/internals/export.ipynb #36d68d78
+# %% ../nbs/internals/export.ipynb #4577c262
 def export_network(
     model: nn.Module,  # trained; an `MNISTModel` or a `SeparableModel`
     path: Path | str,  # of the new file
@@ -301,10 +307,10 @@ def export_network(
     with atomic_write(path) as part:
         part.write_bytes(content)
 
-# %% ../nbs/internals/export.ipynb #412dc581
+# %% ../nbs/internals/export.ipynb #2317479e
 Classifier = Callable[[torch.Tensor], torch.Tensor]  # bytes `(n, 1, 28, 28)` → `(n, 10)`
 
-# %% ../nbs/internals/export.ipynb #691726c9
+# %% ../nbs/internals/export.ipynb #c114db4c
 def load_exported(path: Path | str) -> Classifier:
     "A function from images of bytes to log-probabilities, of a file made by `export_network`."
     suffix = Path(path).suffix
@@ -322,18 +328,18 @@ def load_exported(path: Path | str) -> Classifier:
         metadata = {name: _from_text(name, text) for name, text in texts.items()}
     return _classifier(tensors, metadata)
 
-# %% ../nbs/internals/export.ipynb #3cd49721
+# %% ../nbs/internals/export.ipynb #33c5b7d1
 def _from_text(name: str, text: str) -> Any:
     "An entry of the metadata that was written as a text."
     return json.loads(text) if name in ("architecture", "layers") else text
 
-# %% ../nbs/internals/export.ipynb #7410a4e1
+# %% ../nbs/internals/export.ipynb #89211524
 def _from_entry(entry: dict) -> torch.Tensor:
     "The tensor in an entry of a JSON file."
     array = np.array(entry["values"], dtype=entry["dtype"])
     return torch.from_numpy(array.reshape(entry["shape"]))
 
-# %% ../nbs/internals/export.ipynb #3a1f5ee3
+# %% ../nbs/internals/export.ipynb #25763b0e
 def _load_onnx(path: Path | str) -> Classifier:
     "The function in an ONNX file, computed by ONNX Runtime on the processor."
     import onnxruntime
@@ -341,7 +347,7 @@ def _load_onnx(path: Path | str) -> Classifier:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
 
-# %% ../nbs/internals/export.ipynb #c2cebb66
+# %% ../nbs/internals/export.ipynb #4da00d73
 def _classifier(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> Classifier:
     "The function of a network's weights by name."
     shape = metadata["architecture"]
@@ -351,7 +357,7 @@ def _classifier(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> C
     model.load_state_dict(tensors)
     return lambda images: predict_log_proba(model, images)
 
-# %% ../nbs/internals/export.ipynb #998465d9
+# %% ../nbs/internals/export.ipynb #b88505dc
 def _integer_network(
     tensors: dict[str, torch.Tensor], settings: dict[str, dict], pool: str
 ) -> IntegerNetwork:
