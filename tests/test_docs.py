@@ -126,7 +126,8 @@ def test_pages_have_a_button_for_colab(site):
 @needs_sphinx
 def test_the_first_page_has_the_course_with_its_minutes_then_the_results(site):
     html = (site[0] / "index.html").read_text(encoding="utf-8")
-    titles = [re.sub("<.*", "", title) for title in re.findall(r"<h2>(.+?)</h2>", html)]
+    article = html.split("<article")[1]
+    titles = [re.sub("<.*", "", title) for title in re.findall(r"<h2>(.+?)</h2>", article)]
     assert titles[:3] == ["What you will learn", "Results", "Quick start"]
     course = html.split('<div class="course">')[1].split("</div>\n<p>")[0]
     rows = re.findall(r'href="(\w+)\.html".+?<p>(\d+)</p></td>\n</tr>', course, re.S)
