@@ -108,7 +108,9 @@ def _element(value):
 def _values(value) -> np.ndarray:
     "As `_plain`, also for a single number of Python and a range."
     if isinstance(value, range):
-        value = list(value[: MOST + 1])
+        if len(value) > MOST:
+            raise Unfit(f"a range of {len(value):.3g}")
+        value = list(value)
     if isinstance(value, Real):
         value = np.float64(_any_number(value))
     return _plain(value)
