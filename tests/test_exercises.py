@@ -28,6 +28,7 @@ import pages  # noqa: E402
 PATHS = pages.exercises()
 NAMES = [path.stem for path in PATHS]
 WITHOUT = {  # lessons without exercises
+    "fine_tuning",
     "layer_table_tools",
     "learned_representations",
 }
