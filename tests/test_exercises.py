@@ -22,6 +22,7 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 EXERCISES = ROOT / "exercises"
 sys.path[:0] = [str(EXERCISES), str(ROOT / "tests"), str(ROOT / "tools")]
+import budgets  # noqa: E402
 import checks  # noqa: E402
 import pages  # noqa: E402
 
@@ -128,15 +129,13 @@ def listed(faults) -> str:
 
 
 def cells(path: Path, kind: str = "code") -> list[dict]:
-    "The cells of a notebook, without hidden ones and the one for Colab."
-    return [
-        cell for cell in pages.cells(path, kind) if "hide" not in pages.directives(cell["source"])
-    ]
+    "The cells of a notebook that a reader sees, without its set-up."
+    return [cell for cell in pages.cells(path, kind) if kind != "code" or pages.is_visible(cell)]
 
 
 def run_cell(source: str, space: dict):
     "Run a cell; the value of its last line, if that is an expression."
-    *body, last = ast.parse(source).body
+    *body, last = budgets.parse(source).body
     if not isinstance(last, ast.Expr):
         body, last = [*body, last], None
     exec(compile(ast.Module(body, []), "a cell", "exec"), space)
@@ -144,10 +143,12 @@ def run_cell(source: str, space: dict):
 
 
 def run_notebook(path: Path) -> dict[str, list]:
-    "Run a notebook's visible cells; the verdicts of each check whose call ends a cell."
+    "Run a notebook; the verdicts of each check whose call ends a cell."
     space: dict = {"__name__": "__main__"}
     found: dict[str, list] = {}
-    for cell in cells(path):
+    for cell in pages.all_cells(path):
+        if cell["cell_type"] != "code":
+            continue
         value = run_cell(cell["source"], space)
         if isinstance(value, checks.Verdict):
             name = ast.parse(cell["source"]).body[-1].value.func.id
