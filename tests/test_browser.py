@@ -347,7 +347,8 @@ def test_opening_and_closing_a_notebook_leaves_no_diff(name, opened, workplace):
         book.choose("View", choice)
     assert not book.page.locator(".jp-InputPlaceholder:visible").count()
     assert book.save(workplace).read_bytes() == before
-    book.choose("File", "Close Tab")
+    tab = book.page.locator(".lm-DockPanel-tabBar .lm-mod-current")
+    tab.locator(".lm-TabBar-tabCloseIcon").click()
     save = book.page.locator(".jp-Dialog").get_by_role("button", name="Save")
     book.page.wait_for_timeout(1_000)
     if save.count():
