@@ -57,15 +57,13 @@ __all__ = [
 
 UNANSWERED = "There is no answer yet: put yours in place of the dots."
 UNFORESEEN = "The check did not expect such an answer, and stopped"
-OTHERS_CODE = tuple(  # folders whose code the reader has not written
-    str(Path(folder).resolve())
-    for folder in (
-        *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
-        Path(torch.__file__).parents[1],
-        Path(s6erav3.__file__).parent,
-        Path(__file__).parent,
-    )
-)
+_FOLDERS = [  # whose code the reader has not written
+    *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")),
+    Path(torch.__file__).parents[1],
+    Path(s6erav3.__file__).parent,
+    Path(__file__).parent,
+]
+OTHERS_CODE = tuple(str(Path(folder).resolve()) for folder in _FOLDERS)
 LONGEST = 200  # characters of an error's text
 
 

@@ -154,7 +154,7 @@ def draw_row(digits: str, hand: Hand, rng: np.random.Generator) -> Image.Image:
     grey = light * (1 - 0.6 * ink) + rng.normal(0, 3, ink.shape)
     return Image.fromarray(grey.clip(0, 255).astype(np.uint8))
 
-# %% ../../nbs/advanced/fine_tuning.ipynb #4c40894c
+# %% ../../nbs/advanced/fine_tuning.ipynb #5754d28c
 def own_digits(rows: Iterable[tuple[Picture, str]]) -> Digits:
     """The digits in pictures, in MNIST's form, labelled by texts such as `"0123456789"`.
 
@@ -169,7 +169,7 @@ def own_digits(rows: Iterable[tuple[Picture, str]]) -> Digits:
         raise ValueError("there is no picture: give pairs of a picture and its digits")
     return Digits(torch.tensor(np.stack(images))[:, None], torch.tensor(labels))
 
-
+# %% ../../nbs/advanced/fine_tuning.ipynb #6ee09c13
 def _labelled(found: list[np.ndarray], text: str, number: int) -> list[np.ndarray]:
     "The digits found in a picture, after a look at the text that labels them."
     if not text.isascii() or not text.isdigit():
@@ -181,7 +181,7 @@ def _labelled(found: list[np.ndarray], text: str, number: int) -> list[np.ndarra
         )
     return found
 
-# %% ../../nbs/advanced/fine_tuning.ipynb #d78fffe9
+# %% ../../nbs/advanced/fine_tuning.ipynb #75fe6ec2
 FINE_TUNING = Recipe(
     "fine_tuning",
     epochs=6,
@@ -193,7 +193,19 @@ FINE_TUNING = Recipe(
     shear=5.0,
 )
 
+# %% ../../nbs/advanced/fine_tuning.ipynb #58072a50
+def _mixed(own: Digits, known: Digits | None, copies: int, seed: int) -> Digits:
+    "Copies of own images, and as many known ones, drawn at random."
+    images, labels = own.images.repeat(copies, 1, 1, 1), own.labels.repeat(copies)
+    if known is None:
+        return Digits(images, labels)
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(known.labels), generator=generator)[: len(labels)]
+    return Digits(
+        torch.cat([images, known.images[chosen]]), torch.cat([labels, known.labels[chosen]])
+    )
 
+# %% ../../nbs/advanced/fine_tuning.ipynb #c454f684
 def fine_tune(
     model: nn.Module,  # a trained network; it stays as it is
     own: Digits,  # a few images of another kind
@@ -203,12 +215,6 @@ def fine_tune(
     copies: int = 10,  # of each own image in an epoch
 ) -> nn.Module:
     "A copy of a network, trained on a few images, and on as many known ones as copies of them."
-    images, labels = own.images.repeat(copies, 1, 1, 1), own.labels.repeat(copies)
-    if known is not None:
-        generator = torch.Generator().manual_seed(seed)
-        chosen = torch.randperm(len(known.labels), generator=generator)[: len(labels)]
-        images = torch.cat([images, known.images[chosen]])
-        labels = torch.cat([labels, known.labels[chosen]])
     tuned = copy.deepcopy(model)
-    fit(tuned, recipe, Digits(images, labels), seed=seed, verbose=False)
+    fit(tuned, recipe, _mixed(own, known, copies, seed), seed=seed, verbose=False)
     return tuned
