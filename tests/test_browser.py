@@ -268,7 +268,8 @@ class Notebook:
             if path.stat().st_mtime_ns == before:
                 return False
             try:
-                return bool(nbformat.read(path, as_version=4))
+                whole = path.read_bytes().endswith(b"\n")  # written after the last brace
+                return whole and bool(nbformat.read(path, as_version=4))
             except nbformat.reader.NotJSONError:
                 return False  # it is still being written
 
