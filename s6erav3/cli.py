@@ -253,7 +253,6 @@ def train(
     data = {name: options[name] for name in ("dataset", "data_dir", "val_size", "train_size")}
     splits = load_splits(**data, fold=options["fold"])
     spec = RunSpec(chosen, splits, options["seed"], _choose_device(options["device"]), execution)
-    _announce([spec])
     record, _ = train_into(_writable(output_dir, RUN_FILES, "--output-dir"), spec, resume)
     if record is None:
         print(f"The run in {output_dir} is finished; there is nothing to resume")

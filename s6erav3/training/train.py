@@ -163,6 +163,8 @@ def train_into(
     with exclusive_lock(folder):
         if resume and not checkpoint.exists() and is_finished(folder / "record.json", spec):
             return None, None
+        if note := short_run_note(spec):
+            print(f"*  {note}", flush=True)
         model, record = run_recipe(spec, checkpoint=checkpoint, resume=resume)
         _write_run(folder, model, record)
     return record, model
