@@ -214,12 +214,12 @@ def is_without_encoding(call: ast.Call) -> bool:
 
 def test_text_has_its_encoding():
     "On Windows it would be another one."
-    wrong_answers = ROOT / "tests" / "wrong_answers"
+    answers = {ROOT / "tests" / "wrong_answers", ROOT / "tests" / "right_answers"}
     files = [path for path in SCRIPTS if "exercises" not in path.parts]
     faults = [
         f"{where}, line {node.lineno}: {ast.unparse(node)[:60]}"
         for path in [*MODULES, *files]
-        if path.parent != wrong_answers
+        if path.parent not in answers
         for where, tree in code_of(path)
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and is_without_encoding(node)
