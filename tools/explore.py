@@ -9,8 +9,10 @@ import argparse
 import base64
 import gzip
 import json
+import re
 import shutil
 import sys
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -20,20 +22,23 @@ from PIL import Image
 from s6erav3.data.mnist import load_splits
 from s6erav3.models.model import MNISTModel
 from s6erav3.models.weights import load_pretrained
+from s6erav3.pictures.canvas import CANVAS_MODULES
 from s6erav3.pictures.web import describe_network, join_modules
 from s6erav3.training.record import read_record
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "explore"
 SHARED = ROOT / "s6erav3" / "pictures"
+CANVAS_CSS = SHARED / "canvas.css"
 MODULES = [  # each before those that import it
     *(SHARED / f"{name}.js" for name in ("page", "network", "drawing")),
     *(PAGE / f"{name}.js" for name in ("colours", "fields", "picture", "data")),
     *(PAGE / f"{name}.js" for name in ("diagram", "arithmetic", "main")),
 ]
-COPIED = ("index.html", "style.css", "page.png")
+PICTURE_SIZE = (560, 376)  # of the picture that is shown without JavaScript
 MODELS = ("best", "fast", "original", "smallest_994", "smallest_99")
 RUN = "ablation-muon"  # the recipe of results/seeing, whose seed 0 has its epochs saved
+LAYOUT = re.compile(r"^\s*(//.*)?\n|^ +", re.M)  # empty lines, lines of comment, indentation
 EPOCH_BITS = 5  # of the significand of a weight of the training run; float32 has 23
 
 
@@ -107,15 +112,43 @@ def pack() -> bytes:
     return gzip.compress(b"".join(content), 9, mtime=0)
 
 
+def joined_script() -> str:
+    "The page's modules as one script, without comments and indentation."
+    source = "// Made from the modules in docs/explore/ and s6erav3/pictures/: read those.\n"
+    code = f'"use strict";\n{join_modules(MODULES)}'
+    return f"{source}(() => {{\n{LAYOUT.sub('', code)}}})();\n"
+
+
 def write(out: Path) -> None:
     "Write the page into a folder."
     out.mkdir(parents=True, exist_ok=True)
-    for name in COPIED:
-        shutil.copy(PAGE / name, out / name)
-    script = f'(() => {{\n"use strict";\n{join_modules(MODULES)}}})();\n'
-    (out / "explore.js").write_text(script, encoding="utf-8")
-    weights = base64.b64encode(pack()).decode()
-    (out / "weights.js").write_text(f'globalThis.exploreData = "{weights}";\n', encoding="utf-8")
+    shutil.copy(PAGE / "index.html", out)
+    style = (PAGE / "style.css").read_text(encoding="utf-8")
+    with Image.open(PAGE / "page.png") as picture:
+        picture.convert("RGB").resize(PICTURE_SIZE).save(out / "page.webp", quality=25, method=6)
+    (out / "explore.js").write_text(joined_script(), encoding="utf-8")
+    (out / "style.css").write_text(LAYOUT.sub("", style), encoding="utf-8")
+    content = pack()
+    text = base64.b85encode(content, pad=True).decode()
+    script = f'globalThis.exploreData = {{ length: {len(content)}, text: "{text}" }};\n'
+    (out / "weights.js").write_text(script, encoding="utf-8")
+
+
+def canvas_html(picture: str, words: str) -> str:
+    "The drawing canvas with `best` for a page of the site; a PNG in base64 without JavaScript."
+    description, numbers = describe_network(load_pretrained())
+    weights = base64.b64encode(numbers.tobytes()).decode()
+    return f"""\
+<style>{CANVAS_CSS.read_text(encoding="utf-8")}</style>
+<div id="drawing-canvas"></div>
+<noscript><img src="data:image/png;base64,{picture}" alt="{escape(words)}"></noscript>
+<script type="module">
+{join_modules(CANVAS_MODULES)}
+const bytes = Uint8Array.from(atob("{weights}"), (letter) => letter.charCodeAt(0));
+const network = readNetwork({json.dumps(description)}, floatsOf(bytes));
+mount(document.getElementById("drawing-canvas"), network);
+</script>
+"""
 
 
 def choose_images() -> None:

@@ -15,7 +15,7 @@ function grid(caption, values, side, total = null) {
   const limit = largestOf(values);
   const rows = Array.from({ length: values.length / side }, (_, row) => {
     const cells = [...values.slice(row * side, (row + 1) * side)].map((value) => {
-      const cell = element("td", { textContent: format(value) });
+      const cell = element("td", { textContent: format(value, Math.abs(value) < 9.995 ? 2 : 1) });
       Object.assign(cell.style, cellStyle(value, limit));
       return cell;
     });
@@ -34,15 +34,15 @@ function sign(text) {
   return element("span", { className: "sign", textContent: text });
 }
 
-function sourceName(below, input) {
-  return below ? `${below.name}, channel ${input + 1}` : "input, normalised";
+function patchName(below, input) {
+  return below ? `patch, channel ${input + 1}` : "patch, normalised";
 }
 
 function focalTables({ parts, pools, pooling }, part, below) {
   // Patch × filter = products, for one input channel.
   const pool = pools.length > 1 ? pools[part] : pools[0];
   const pooled = pool && [
-    grid(sourceName(below, pool.input), pool.patch, Math.sqrt(pool.patch.length)),
+    grid(patchName(below, pool.input), pool.patch, Math.sqrt(pool.patch.length)),
     sign(`${POOLED[pooling]}: ${format(pool.value)}`),
   ];
   if (!parts.length) return pooled ?? [];
@@ -53,7 +53,7 @@ function focalTables({ parts, pools, pooling }, part, below) {
     return [...pooled, sign("×"), grid("weight", filter, 1), sign(`= ${format(value)}`)];
   }
   return [
-    grid(sourceName(below, input), patch, side),
+    grid(patchName(below, input), patch, side),
     sign("×"),
     grid("filter", filter, side),
     sign("="),
@@ -119,9 +119,8 @@ export class Arithmetic {
     this.filters = element("canvas", { className: "filters", role: "img" });
     this.filtersBox = element("div", { className: "all" }, [this.filtersTitle, this.filters]);
     const parts = element("div", { className: "parts" }, [this.cardsTitle, this.cardsBox]);
-    const workings = element("div", { className: "workings" }, [this.tables, parts]);
     const head = element("div", { className: "head" }, [this.where, this.field, this.said]);
-    home.append(head, workings, this.steps, this.filtersBox);
+    home.append(head, this.tables, this.steps, parts, this.filtersBox);
     this.choose = (button) => choosePart(this.cards.findIndex((card) => card.button === button));
     this.filters.addEventListener("click", (event) => {
       const box = this.filters.getBoundingClientRect();

@@ -48,16 +48,25 @@ export function largestOf(values) {
   return most;
 }
 
-export function paint(canvas, values, width, limit) {
-  // Fill a canvas with numbers, one pixel each; returns its context.
-  const height = values.length / width;
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+const surfaces = new WeakMap(); // the context and the pixels of each canvas that was painted
+
+function surfaceOf(canvas, width, height) {
+  const known = surfaces.get(canvas);
+  if (known && known.image.width === width && known.image.height === height) return known;
+  Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
-  const target = new Uint32Array(image.data.buffer);
-  const { pixels } = currentPalette();
+  const made = { context, image, pixels: new Uint32Array(image.data.buffer) };
+  surfaces.set(canvas, made);
+  return made;
+}
+
+export function paint(canvas, values, width, limit) {
+  // Fill a canvas with numbers, one pixel each; returns its context.
+  const { context, image, pixels } = surfaceOf(canvas, width, values.length / width);
+  const shades = currentPalette().pixels;
   const scale = SHADES / (limit || 1);
-  for (let i = 0; i < values.length; i++) target[i] = pixels[shadeOf(values[i], scale)];
+  for (let i = 0; i < values.length; i++) pixels[i] = shades[shadeOf(values[i], scale)];
   context.putImageData(image, 0, 0);
   return context;
 }

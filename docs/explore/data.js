@@ -2,10 +2,22 @@
 import { readNetwork } from "../../s6erav3/pictures/network.js";
 import { floatsOf } from "../../s6erav3/pictures/page.js";
 
-async function unpack(text) {
-  // Base64 of a gzip file as its bytes.
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+const DIGITS =
+  "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
+
+function decode({ text, length }) {
+  // Base 85 (RFC 1924, Python's `b85encode`) as the bytes that it is: four for five letters.
+  const view = new DataView(new ArrayBuffer((text.length / 5) * 4));
+  for (let i = 0; i < text.length; i += 5) {
+    let group = 0;
+    for (let j = i; j < i + 5; j++) group = 85 * group + DIGITS.indexOf(text[j]);
+    view.setUint32((i / 5) * 4, group);
+  }
+  return view.buffer.slice(0, length);
+}
+
+async function unzip(buffer) {
+  const stream = new Blob([buffer]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
@@ -25,7 +37,7 @@ export async function readData() {
     throw new Error("the file with the weights, weights.js, is missing");
   let bytes;
   try {
-    bytes = await unpack(text);
+    bytes = await unzip(decode(packed));
   } catch {
     throw new Error("the file with the weights, weights.js, is damaged");
   }

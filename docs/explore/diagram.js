@@ -60,7 +60,12 @@ function makeStage(stage, output, last) {
   const { channels, height, width } = output;
   const { facts, form } = describeStage(stage, output);
   const title = element("h3", { textContent: last ? "probabilities" : stage.name });
-  const text = element("p", { innerHTML: `${facts}<br>${last ? "10 digits" : form}` });
+  const lines = [facts, last ? "10 digits" : form];
+  const text = element(
+    "p",
+    {},
+    lines.map((line) => element("span", { textContent: line })),
+  );
   const units = SCALE[width] * (width === 28 && channels <= FEW ? 1.5 : 1) * width;
   const maps = Array.from({ length: channels }, (_, channel) => {
     if (last) return makeBar(channel);

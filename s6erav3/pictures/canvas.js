@@ -155,10 +155,13 @@ export function mount(place, network) {
 }
 
 function render({ model, el }) {
-  // What anywidget calls for each view.
+  // What anywidget calls for each view. A view sends its drawing, if there is one, when Python asks.
   const network = readNetwork(model.get("description"), floatsOf(model.get("weights")));
   const drawing = mount(el, network);
-  const send = () => model.send({ side: INK_SIDE }, undefined, [drawing().buffer]);
+  const send = () => {
+    const mask = drawing();
+    if (mask.includes(255)) model.send({ side: INK_SIDE }, undefined, [mask.buffer]);
+  };
   model.on("msg:custom", send);
   return () => model.off("msg:custom", send);
 }
