@@ -32,6 +32,7 @@ QUICK = {  # the modules that `make quick` runs
 }
 THOROUGH = {  # what only `make test-all` runs: modules, and tests of other modules
     "test_browser": (),  # by itself: two notebooks at a time, and the canvas
+    "test_explore_browser": (),
     "test_anatomy": (
         "test_beside_other_tools",
         "test_field_is_what_the_gradient_says",
@@ -40,7 +41,13 @@ THOROUGH = {  # what only `make test-all` runs: modules, and tests of other modu
 }
 
 
-SHARING = {"test_browser", "test_docs", "test_notebooks"}  # share what is slow to make
+SHARING = {
+    "test_browser",
+    "test_docs",
+    "test_explore",
+    "test_explore_browser",
+    "test_notebooks",
+}  # share what is slow to make
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -72,7 +79,7 @@ def pytest_collection_modifyitems(items):
         slow_tests = THOROUGH.get(module)
         if slow_tests is not None and (not slow_tests or item.originalname in slow_tests):
             item.add_marker(pytest.mark.thorough)
-        if module == "test_browser":
+        if module in ("test_browser", "test_explore_browser"):
             item.add_marker(pytest.mark.browser)
         if module in QUICK:
             item.add_marker(pytest.mark.quick)

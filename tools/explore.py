@@ -68,10 +68,7 @@ def epoch_entries() -> list[tuple[dict, np.ndarray]]:
     lines = (ROOT / "results" / "ablation.jsonl").read_text(encoding="utf-8").splitlines()
     runs = [run for run in map(json.loads, lines) if run.get("recipe_name") == RUN]
     history = next(run["history"] for run in runs if run["seed"] == 0)
-    labels = [
-        f"epoch {row['epoch']}: {row['validation_accuracy']:.1f} % of validation images"
-        for row in history
-    ]
+    labels = [f"epoch {row['epoch']}: {row['validation_accuracy']:.1f} %" for row in history]
     torch.manual_seed(0)
     model = MNISTModel(dropout=0)
     path = ROOT / "results" / "seeing" / "epochs.pth"

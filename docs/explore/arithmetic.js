@@ -41,23 +41,26 @@ function patchName(below, input) {
 function focalTables({ parts, pools, pooling }, part, below) {
   // Patch × filter = products, for one input channel.
   const pool = pools.length > 1 ? pools[part] : pools[0];
-  const pooled = pool && [
-    grid(patchName(below, pool.input), pool.patch, Math.sqrt(pool.patch.length)),
-    sign(`${POOLED[pooling]}: ${format(pool.value)}`),
-  ];
-  if (!parts.length) return pooled ?? [];
+  const tables = [];
+  if (pool) {
+    const name = patchName(below, pool.input);
+    tables.push(grid(name, pool.patch, Math.sqrt(pool.patch.length)));
+    tables.push(sign(`${POOLED[pooling]}: ${format(pool.value)}`));
+  }
+  if (!parts.length) return tables;
   const { patch, filter, value, input } = parts[part];
   const side = Math.sqrt(patch.length);
-  const products = patch.map((number, i) => number * filter[i]);
-  if (pooled) {
-    return [...pooled, sign("×"), grid("weight", filter, 1), sign(`= ${format(value)}`)];
+  if (side === 1) {
+    if (!pool) tables.push(grid(`feature ${input + 1}`, patch, 1));
+    return [...tables, sign("×"), grid("weight", filter, 1), sign(`= ${format(value)}`)];
   }
+  const products = patch.map((number, i) => number * filter[i]);
   return [
     grid(patchName(below, input), patch, side),
     sign("×"),
     grid("filter", filter, side),
     sign("="),
-    grid("products", products, side, side > 1 ? value : null),
+    grid("products", products, side, value),
   ];
 }
 
@@ -179,7 +182,10 @@ export class Arithmetic {
     this.cards.length = parts.length;
     this.cardsBox.parentElement.hidden = parts.length < 2;
     if (parts.length < 2) return;
-    this.cardsTitle.textContent = `What each channel of ${below.name} adds: patch × filter`;
+    const single = parts[0].filter.length === 1;
+    const factors = pools.length ? "largest × weight" : "feature × weight";
+    const product = single ? factors : "patch × filter";
+    this.cardsTitle.textContent = `What each channel of ${below.name} adds: ${product}`;
     this.cardsBox.replaceChildren(...this.cards.map(({ button }) => button));
     const shown = pools.length ? pools : parts;
     const scales = [
@@ -223,5 +229,6 @@ export class Arithmetic {
     outline(context, { ...row, left: part * step, width: step });
     this.filters.style.setProperty("--across", width);
     this.filters.style.setProperty("--down", outputs * step + 1);
+    this.filters.classList.toggle("many", outputs * step > 60);
   }
 }

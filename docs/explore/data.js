@@ -32,9 +32,8 @@ function joinPlanes(bytes, count) {
 
 export async function readData() {
   // Models, epochs and images; errors say what is wrong.
-  const text = globalThis.exploreData;
-  if (typeof text !== "string")
-    throw new Error("the file with the weights, weights.js, is missing");
+  const packed = globalThis.exploreData;
+  if (!packed) throw new Error("the file with the weights, weights.js, is missing");
   let bytes;
   try {
     bytes = await unzip(decode(packed));
