@@ -26,7 +26,7 @@ from javascript import ROOT
 from s6erav3.evaluation.mistakes import feature_maps
 from s6erav3.inference import predict_log_proba
 from s6erav3.models.weights import load_pretrained
-from s6erav3.pictures.samples import draw_seven, photograph
+from s6erav3.pictures.samples import draw_seven, photograph, small_seven, transparent_seven
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="needs Playwright; `make test-browser` installs it"
@@ -247,7 +247,7 @@ def test_models_and_images_are_switched(page):
         label = f"Test image {IMAGES[n]['index']}, labelled {IMAGES[n]['label']}"
         sync_api.expect(page.locator("#source")).to_have_text(label)
         for name in explore.MODELS:
-            page.get_by_label("Model").select_option(name)
+            page.locator("#model").select_option(name)
             expected = predict_log_proba(load_pretrained(name), bundled(n)[None]).exp()[0]
             said = f"Predicted as {expected.argmax()}, with a probability of "
             text = f"{said}{100 * expected.max():.1f} %"
@@ -257,7 +257,7 @@ def test_models_and_images_are_switched(page):
             assert (found - expected).abs().max() < 0.001
         channels = load_pretrained(name).conv5[0].out_channels
         assert page.locator(".stage").nth(6).locator(".map").count() == channels
-        page.get_by_label("Model").select_option("best")
+        page.locator("#model").select_option("best")
 
 
 def filters_shown(page) -> str:
@@ -266,7 +266,7 @@ def filters_shown(page) -> str:
 
 
 def test_the_slider_shows_the_epochs(page):
-    slider = page.get_by_label("Training run")
+    slider = page.get_by_role("slider", name="Training run")
     slider.focus()
     page.keyboard.press("Home")
     seen = [filters_shown(page)]
@@ -276,12 +276,12 @@ def test_the_slider_shows_the_epochs(page):
         page.wait_for_timeout(100)
         seen.append(filters_shown(page))
     assert len(set(seen)) == 9
-    assert page.get_by_label("Model").input_value() == "run"
+    assert page.locator("#model").input_value() == "run"
     sync_api.expect(status_of(page)).to_contain_text("Predicted as 3")
     page.get_by_role("button", name="Play").click()
     sync_api.expect(page.locator("#reached")).to_have_text("untrained")
     page.get_by_role("button", name="Stop").click()
-    page.get_by_label("Model").select_option("best")
+    page.locator("#model").select_option("best")
     sync_api.expect(page.locator("#reached")).to_have_text("")
 
 
@@ -305,7 +305,7 @@ def test_the_page_is_used_by_keyboard(page):
 
 def test_the_grey_square_is_moved(page):
     before = probabilities_of(page)
-    page.get_by_label("Grey square").check()
+    page.get_by_role("checkbox", name="Grey square").check()
     page.get_by_label("Input of the network").focus()
     page.keyboard.press("ArrowDown")
     page.wait_for_timeout(300)
@@ -315,15 +315,25 @@ def test_the_grey_square_is_moved(page):
     page.wait_for_timeout(300)
     seen.append(probabilities_of(page))
     assert len(set(map(tuple, seen))) == 3
-    page.get_by_label("Grey square").uncheck()
+    page.get_by_role("checkbox", name="Grey square").uncheck()
     page.wait_for_timeout(300)
     assert probabilities_of(page) == before
 
 
 def test_picture_files(page, tmp_path):
-    for name, picture in {"clean": draw_seven(200), "photo": photograph(draw_seven(200))}.items():
-        picture.convert("RGB").save(tmp_path / f"{name}.png")
+    pictures = {
+        "clean": draw_seven(200),
+        "bright": draw_seven(200, ink=240, paper=10),
+        "photo": photograph(),
+        "small": small_seven(),
+        "transparent": transparent_seven(),
+    }
+    for name, picture in pictures.items():
+        picture.save(tmp_path / f"{name}.png")
         page.locator("#file").set_input_files(tmp_path / f"{name}.png")
+        if name == "transparent":  # white on nothing
+            sync_api.expect(problem_of(page)).to_contain_text("transparent.png shows no ink")
+            continue
         sync_api.expect(page.locator("#source")).to_have_text(f"{name}.png")
         sync_api.expect(status_of(page)).to_contain_text("Predicted as 7")
         assert not problem_of(page).is_visible()
@@ -363,11 +373,21 @@ def test_a_file_is_dropped(page):
     sync_api.expect(problem_of(page)).to_contain_text("dropped.txt is not a picture")
 
 
-def test_without_javascript_there_are_a_sentence_and_a_picture(opened):
-    page = opened(java_script_enabled=False)
+def assert_is_excused(page) -> None:
+    "Fail unless there are a sentence on JavaScript and a picture, and nothing else."
     sync_api.expect(page.get_by_text("needs JavaScript")).to_be_visible()
-    assert page.locator("noscript img").bounding_box()["width"] > 300
+    assert page.locator(".unscripted img").bounding_box()["width"] > 300
     assert not page.locator("main").is_visible()
+
+
+def test_without_javascript_there_are_a_sentence_and_a_picture(opened):
+    assert_is_excused(opened(java_script_enabled=False))
+
+
+def test_a_script_that_does_not_load_is_no_blank_page(opened, built, tmp_path):
+    folder = shutil.copytree(built, tmp_path / "page")
+    (folder / "explore.js").unlink()
+    assert_is_excused(opened(folder))
 
 
 def test_weights_that_do_not_load_get_a_sentence(opened, built, tmp_path):

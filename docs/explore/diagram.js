@@ -154,8 +154,6 @@ export class Diagram {
       bar.style.transform = `scaleX(${probability})`;
       number.textContent = known ? percent(probability) : "";
       button.classList.toggle("best", known && digit === best);
-      const said = known ? `probability ${percent(probability)}` : "no probability yet";
-      button.setAttribute("aria-label", `digit ${digit}: ${said}`);
     });
   }
 
