@@ -70,21 +70,25 @@ function localMean({ data, height, width }, reach) {
   });
 }
 
-function otsu(values) {
-  // The threshold that separates two groups of numbers from 0 to 255 best.
+function separate(values) {
+  // The two groups into which numbers from 0 to 255 fall (Otsu 1979): how far apart their means
+  // lie, and the threshold halfway.
   const counts = new Float64Array(256);
   for (const value of values) counts[Math.min(255, Math.max(0, Math.round(value)))]++;
   const total = counts.reduce((sum, count, level) => sum + level * count, 0);
-  let [below, sumBelow, best, threshold] = [0, 0, 0, 0];
-  for (let level = 0; level < 255; level++) {
-    below += counts[level];
-    sumBelow += level * counts[level];
+  let [below, sumBelow] = [0, 0];
+  let best = { variance: 0, contrast: 0, threshold: 0 };
+  counts.forEach((count, level) => {
+    below += count;
+    sumBelow += level * count;
     const above = values.length - below;
-    if (!below || !above) continue;
-    const gap = sumBelow / below - (total - sumBelow) / above;
-    if (below * above * gap * gap > best) [best, threshold] = [below * above * gap * gap, level];
-  }
-  return threshold + 0.5;
+    const means = [sumBelow / (below || 1), (total - sumBelow) / (above || 1)];
+    const contrast = means[1] - means[0];
+    const variance = below * above * contrast ** 2;
+    if (variance > best.variance)
+      best = { variance, contrast, threshold: (means[0] + means[1]) / 2 };
+  });
+  return best;
 }
 
 function inkOf(grey) {
@@ -118,13 +122,20 @@ function piecesOf(mask, height, width) {
   return pieces;
 }
 
+function extent(places) {
+  // How far places lie apart, from the first to the last.
+  let [first, last] = [Infinity, -Infinity];
+  for (const place of places) [first, last] = [Math.min(first, place), Math.max(last, place)];
+  return last - first + 1;
+}
+
 export async function readPicture(file) {
   // The mask of the digit in a picture file. Errors say what is wrong with the file.
   const grey = greyLevels(await openImage(file));
   const { height, width } = grey;
   const ink = inkOf(grey);
-  const threshold = otsu(ink);
-  if (threshold < MIN_CONTRAST) {
+  const { contrast, threshold } = separate(ink);
+  if (contrast < MIN_CONTRAST) {
     throw new Error(`${file.name} shows no ink: write with a dark pen on bright paper.`);
   }
   const pieces = piecesOf(
@@ -136,13 +147,9 @@ export async function readPicture(file) {
   const mask = new Uint8Array(ink.length);
   const pixels = pieces.filter((piece) => piece.length >= MIN_SHARE * largest).flat();
   for (const pixel of pixels) mask[pixel] = 1;
-  const columns = pixels.map((pixel) => pixel % width);
-  const rows = pixels.map((pixel) => Math.floor(pixel / width));
-  const extent = (values) =>
-    values.reduce((most, v) => Math.max(most, v), 0) -
-    values.reduce((least, v) => Math.min(least, v), Infinity) +
-    1;
-  if (extent(columns) > MAX_ASPECT * extent(rows)) {
+  const columns = extent(pixels.map((pixel) => pixel % width));
+  const rows = extent(pixels.map((pixel) => Math.floor(pixel / width)));
+  if (columns > MAX_ASPECT * rows) {
     throw new Error(`${file.name} shows more than one digit: cut one out.`);
   }
   return { data: mask, height, width };
