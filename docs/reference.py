@@ -196,9 +196,14 @@ def fields(module: Module, node) -> str:
 
 
 def private_bases(module: Module, node) -> list[ast.ClassDef]:
-    "The base classes of a class that have no entry of their own."
+    "The base classes of a class that have no entry of their own, and their bases, those first."
     names = [getattr(base, "id", "") for base in node.bases]
-    return [module.nodes[name] for name in names if name.startswith("_") and name in module.nodes]
+    family = []
+    for name in names:
+        if name.startswith("_") and name in module.nodes:
+            base = module.nodes[name]
+            family += [*private_bases(module, base), base]
+    return family
 
 
 def class_(module: Module, name: str, node, more: str = "") -> str:

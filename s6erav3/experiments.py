@@ -23,7 +23,6 @@ from tqdm import tqdm
 from .data.augment import normalize
 from .data.mnist import Digits, Splits
 from .files import atomic_write
-from .models.model import MNISTModel
 from .models.weights import save_weights
 from .training.checkpoint import read_checkpoint
 from .training.execution import ExecutionConfig, autotune
@@ -212,7 +211,7 @@ def _autotuned(specs: list[RunSpec]) -> list[RunSpec]:
             images = spec.splits.train.images
             x = normalize(images[: spec.recipe.batch_size])
             n_samples = spec.recipe.epochs * len(images)
-            execution = autotune(spec.execution, MNISTModel(), x, n_samples)
+            execution = autotune(spec.execution, spec.recipe.build(), x, n_samples)
             decided[spec.recipe.name] = execution
     return [replace(spec, execution=decided[spec.recipe.name]) for spec in specs]
 

@@ -68,12 +68,17 @@ def draw_one(path: str):
     Image.fromarray(pixels).save(path)
 
 
-def test_the_default_recipe_is_best(call):
+def test_the_default_recipe_is_fast(call):
     status, out, _ = call(f"train {SMALL} --epochs 2 --val-size 0")
     record = read("record.json")
-    assert status == 0 and record["recipe_name"] == "best" and record["holdout"] == 0
-    assert "First a teacher of 59,350 parameters" in out and "Validation" not in out
-    assert len(record["teacher"]["history"]) == 1
+    assert status == 0 and record["recipe_name"] == "fast" and record["holdout"] == 0
+    assert "Validation" not in out
+
+
+def test_a_recipe_with_a_teacher_trains_it_first(call):
+    status, out, _ = call(f"train {SMALL} --recipe best --epochs 2 --val-size 0")
+    assert status == 0 and "First a teacher of 59,350 parameters" in out
+    assert len(read("record.json")["teacher"]["history"]) == 1
 
 
 def test_train_prints_the_published_lines_and_writes_three_files(call):

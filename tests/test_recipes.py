@@ -7,9 +7,11 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 from msgspec.structs import fields
 
-from s6erav3.models.model import NORMS, POOLS
+from s6erav3.models.model import NORMS, POOLS, MNISTModel
+from s6erav3.models.separable import SeparableModel
 from s6erav3.training.recipe import RECIPES, Recipe
 
 REFUSED = [  # field, value, what the message says of the limit
@@ -31,6 +33,10 @@ REFUSED = [  # field, value, what the message says of the limit
     ("channels", (8, None, 8, 12, 16, 20), "expected `int`"),
     ("channels", (8, 12, 8, 12, 16, 1_001), "expected `int` <= 1000 - at `$[5]`"),
     ("channels", 8, "expected `array`"),
+    ("stages", [[8, 12], []], "expected `array` of length >= 1 - at `$[1]`"),
+    ("stages", [[8, 0]], "expected `int` >= 1 - at `$[0][1]`"),
+    ("stages", [[8]] * 5, "expected `array` of length <= 4"),
+    ("stages", 8, "expected `array`"),
     ("pool", "published", "expected one of avg3, global, none"),
     ("norm", ["none"], "expected one of post_act, pre_act, none"),
     ("teacher_width", 100, "expected `int` <= 99"),
@@ -66,6 +72,33 @@ def test_a_long_value_is_cut_off():
 def test_two_kinds_of_average_are_one_too_many():
     with pytest.raises(ValueError, match="ema_decay and average_epochs"):
         Recipe("mine", ema_decay=0.9, average_epochs=2)
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("dropout", 0.05),
+        ("channels", (4, 5, 4, 6, 7, 9)),
+        ("pool", "global"),
+        ("norm", "pre_act"),
+    ],
+)
+def test_a_separable_network_has_no_other_layout(field, value):
+    fields = {"stages": [[8, 12], [12]], "dropout": 0.0}
+    assert Recipe("mine", **fields).stages == ((8, 12), (12,))
+    with pytest.raises(ValueError, match="^stages: .* dropout=0"):
+        Recipe("mine", **fields | {field: value})
+
+
+def test_a_recipe_builds_its_network():
+    network = Recipe("mine", channels=(4, 5, None, 6, 7, 9), dropout=0.1, pool="none").build()
+    assert isinstance(network, MNISTModel) and len(network.transition1) == 1
+    assert network.conv3[-1].p == 0.1 and network.fc.in_features == 225
+    separable = Recipe("mine", stages=((3, 4), (5,)), dropout=0.0).build()
+    assert isinstance(separable, SeparableModel)
+    expected = 27 + 6 + (27 + 12 + 8) + (36 + 20 + 10) + 60
+    assert sum(p.numel() for p in separable.parameters()) == expected
+    assert separable(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
 
 
 def test_fields_that_there_are_not():

@@ -10,7 +10,7 @@ from s6erav3 import bench
 from s6erav3.data.mnist import load_splits
 from s6erav3.inference import evaluate
 from s6erav3.models.model import MNISTModel
-from s6erav3.training import execution
+from s6erav3.training import execution, layer_rewrites
 from s6erav3.training.execution import EAGER
 from s6erav3.training.recipe import Recipe
 
@@ -24,7 +24,16 @@ def our_loop_eagerly(*args):
     return bench.our_loop(*args, execution=EAGER)
 
 
-LOOPS = [bench.published_loop, bench.example_loop, our_loop_eagerly]
+def published_loop_with_workers(*args):
+    return bench.published_loop(*args, workers=2)
+
+
+LOOPS = [
+    bench.published_loop,
+    published_loop_with_workers,
+    bench.example_loop,
+    our_loop_eagerly,
+]
 
 
 @pytest.mark.parametrize("loop", LOOPS, ids=lambda loop: loop.__name__)
@@ -38,11 +47,22 @@ def test_every_loop_trains(loop, splits):
     assert evaluate(model, splits.valid)[0] < before - 0.2
 
 
+def test_bench_leaves_out_each_rewrite_in_turn():
+    assert len(bench.LEFT_OUT) == 3
+    network = MNISTModel()
+    kinds = []
+    for _, replacement in bench.LEFT_OUT.values():
+        swapped = layer_rewrites.swap_layers(network, replacement)
+        kinds.append({type(module).__name__ for module in swapped.modules()})
+    ours = {"_InFloat32", "_BatchNorm", "_MaxPool"}
+    assert [ours - found for found in kinds] == [{"_InFloat32"}, {"_BatchNorm"}, {"_MaxPool"}]
+
+
 def test_loops_are_timed_in_turn():
     calls = []
     loops = {name: lambda n, name=name: calls.append((name, n)) for name in ("a", "b")}
-    times = bench.interleaved_timing(loops, n=7, repeats=3)
-    assert calls == [("a", 7), ("b", 7)] * 4
+    times = bench.interleaved_timing(loops, n=7, repeats=3, warm_up=2)
+    assert calls == [("a", 2), ("a", 7), ("b", 2), ("b", 7)] * 4
     assert {name: len(seconds) for name, seconds in times.items()} == {"a": 3, "b": 3}
 
 
@@ -54,7 +74,7 @@ def test_bench_summarises_the_times(splits, monkeypatch):
         asked.append((n, repeats))
         return times
 
-    monkeypatch.setattr(bench, "_all_loops", lambda *args: {})
+    monkeypatch.setattr(bench, "_build_loop", lambda *args: None)
     monkeypatch.setattr(bench, "interleaved_timing", timing)
     published, ours = bench.bench(splits, batches=1_000, repeats=3)
     n_batches = 11  # 1,297 images in batches of 128

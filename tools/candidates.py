@@ -1,20 +1,25 @@
 """Compare the candidates of a protocol: `python tools/candidates.py best`.
 
-Each candidate is trained once on each of five folds of the 60,000 training images, without the test
-set; results/PROTOCOL.md says what for. Runs that are finished are kept, so that the same call goes
-on where an earlier one stopped.
+Each candidate is trained on two folds of the 60,000 training images, and the finalists on three
+more folds, without the test set; results/PROTOCOL.md says what for. Runs that are finished are
+kept, so that the same call goes on where an earlier one stopped.
 """
 
 import argparse
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from s6erav3.data.mnist import Splits, load_splits
 from s6erav3.experiments import make_specs, read_records, summarize, sweep
+from s6erav3.models.model import CHANNELS
 from s6erav3.training.execution import ExecutionConfig
 from s6erav3.training.recipe import Recipe
+from s6erav3.training.record import RunRecord
 
-FOLDS = 5
+SCREENING_FOLDS = (0, 1)
+FINAL_FOLDS = (2, 3, 4)
 VAL_SIZE = 10_000
 EXECUTION = ExecutionConfig("on", "bfloat16", "channels_last")
 JOBS = 2  # on two cores: one thread for each run
@@ -42,7 +47,68 @@ def best_candidates() -> list[Recipe]:
     return recipes
 
 
-CANDIDATES = {"best": best_candidates}
+def stage_candidates(*layouts: str) -> list[Recipe]:
+    "Layouts like 8-12_12_12, each trained for 30 epochs with half of the augmentation."
+    start = Recipe.smallest_99().replace(channels=CHANNELS, weight_decay=WEIGHT_DECAY)
+    recipes = []
+    for layout in layouts:
+        stages = [[int(n) for n in stage.split("-")] for stage in layout.split("_")]
+        recipes.append(start.replace(name=layout, stages=stages))
+    return recipes
+
+
+def thousand_stages() -> list[Recipe]:
+    "Layouts with fewer than 1,000 parameters."
+    return stage_candidates(
+        "8-12_12_12",
+        "6-8_10_12-12",
+        "6-8_10-10_12",
+        "4-6-8_10_12",
+        "6_9-9_11-12",
+        "7-10_10_10-10",
+    )
+
+
+def three_thousand_stages() -> list[Recipe]:
+    "Layouts with fewer than 3,000 parameters."
+    return stage_candidates(
+        "12-16_20_24-24",
+        "8-12_16-16_24-24",
+        "12-16-16_20_24",
+        "8-16_20_24-24",
+    )
+
+
+def fast_candidates() -> list[Recipe]:
+    "The candidates for `fast`."
+    fast = Recipe.fast()
+    half = {
+        name: getattr(fast, name) / 2
+        for name in ("rotation", "scale", "translate", "shear", "elastic_std")
+    }
+    kinds = {"fast": {}, "decay": {"weight_decay": WEIGHT_DECAY}, "half": half}
+    recipes = []
+    for epochs in (4, 3):
+        for kind, changes in kinds.items():
+            recipes.append(fast.replace(name=f"{kind}-{epochs}", epochs=epochs, **changes))
+    large = fast.replace(name="large-4", batch_size=128, learning_rate=0.3)
+    return [*recipes, large]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    "Which recipes are compared, and how many of them are trained on the final folds."
+
+    recipes: Callable[[], list[Recipe]]
+    finalists: int = 4
+
+
+PROTOCOLS = {
+    "best": Protocol(best_candidates),
+    "thousand-stages": Protocol(thousand_stages),
+    "three-thousand-stages": Protocol(three_thousand_stages),
+    "fast": Protocol(fast_candidates, finalists=7),
+}
 
 
 def fold_splits(fold: int) -> Splits:
@@ -50,21 +116,39 @@ def fold_splits(fold: int) -> Splits:
     return load_splits("mnist", val_size=VAL_SIZE, fold=fold)
 
 
+def best_first(recipes: list[Recipe], records: list[RunRecord]) -> list[Recipe]:
+    "The recipes by their mean validation accuracy in `records`."
+    means = summarize(records)["validation, mean"]
+    return sorted(recipes, key=lambda recipe: means[recipe.name], reverse=True)
+
+
+def make_runs(protocol: Protocol, folder: Path) -> tuple[list[RunRecord], dict[str, str]]:
+    "The records of the screening and of the finalists, and the faults by run."
+    recipes = protocol.recipes()
+    screening = make_specs(recipes, SCREENING_FOLDS, fold_splits, EXECUTION)
+    faults = sweep(screening, folder, JOBS, test=False)
+    records = read_records(folder, screening)
+    if faults:
+        return records, faults
+    chosen = best_first(recipes, records)[: protocol.finalists]
+    final = make_specs(chosen, FINAL_FOLDS, fold_splits, EXECUTION)
+    faults = sweep(final, folder, JOBS, test=False)
+    return records + read_records(folder, final), faults
+
+
 def main(arguments: list[str] | None = None) -> int:
     "Make the runs that are missing and print the table; the exit status."
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("protocol", choices=CANDIDATES)
+    parser.add_argument("protocol", choices=PROTOCOLS)
     parser.add_argument("--output-dir", type=Path, default=Path("runs"))
     args = parser.parse_args(arguments)
-    folder = args.output_dir / args.protocol
-    recipes = CANDIDATES[args.protocol]()
-    specs = make_specs(recipes, range(FOLDS), fold_splits, EXECUTION)
     try:
-        faults = sweep(specs, folder, JOBS, test=False)
+        protocol = PROTOCOLS[args.protocol]
+        records, faults = make_runs(protocol, args.output_dir / args.protocol)
     except (OSError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    print(summarize(read_records(folder, specs)).to_string(float_format="%.3f"))
+    print(summarize(records).to_string(float_format="%.3f"))
     for run, fault in faults.items():
         print(f"Error: {run}: {fault}", file=sys.stderr)
     return int(bool(faults))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from s6erav3.files import atomic_write
-from s6erav3.models.model import MNISTModel
 from s6erav3.models.weights import load_weights, write_tensors
 from s6erav3.training.recipe import Recipe
 from s6erav3.training.record import RunRecord, read_record
@@ -53,8 +52,7 @@ def copy(source: Path, target: Path):
 
 def ship_weights(source: Path, record: RunRecord, target: Path):
     "Write the weights of a run, with its recipe, to a safetensors file."
-    recipe = Recipe.from_record(record)
-    model = MNISTModel(recipe.channels, pool=recipe.pool, norm=recipe.norm)
+    model = Recipe.from_record(record).build()
     metadata = {"recipe": json.dumps(record["recipe"])}
     write_tensors(load_weights(model, source).state_dict(), target, metadata)
 

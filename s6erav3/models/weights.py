@@ -4,15 +4,17 @@
 
 # %% auto #0
 __all__ = ['DENSE', 'MAX_HEADER_BYTES', 'RECORD_VALUES', 'write_tensors', 'save_weights', 'UnsafeFileError', 'unpack_tensors',
-           'load_weights', 'load_pretrained']
+           'load_weights', 'new_network', 'load_pretrained']
 
 # %% ../../nbs/internals/weights.ipynb #8e710b03
 import io
 import json
 import pickletools
 import zipfile
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -20,6 +22,7 @@ from torch import nn
 
 from ..files import atomic_write
 from .model import MNISTModel
+from .separable import SeparableModel
 
 # %% ../../nbs/internals/weights.ipynb #2e6bbc23
 def write_tensors(
@@ -203,18 +206,20 @@ def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
 RECORD_VALUES = {"avg3": "published", "post_act": "after", "pre_act": "before"}
 
 # %% ../../nbs/internals/weights.ipynb #11f4dd9b
-def _architecture(recipe: dict) -> dict:
-    "The arguments of `MNISTModel` in a recipe as records hold it."
+def new_network(recipe: Mapping) -> nn.Module:
+    "A new network as a recipe describes it, under the names and values of records."
+    if recipe.get("stages"):
+        return SeparableModel(recipe["stages"])
     values = {recorded: value for value, recorded in RECORD_VALUES.items()}
-    arguments = {}
-    for name in ("channels", "pool", "norm"):
+    arguments: dict[str, Any] = {}
+    for name in ("channels", "dropout", "pool", "norm"):
         if name in recipe:
             value = recipe[name]
             arguments[name] = values.get(value, value) if isinstance(value, str) else value
-    return arguments
+    return MNISTModel(**arguments)
 
 # %% ../../nbs/internals/weights.ipynb #d6fd1c3a
-def load_pretrained(name: str = "best") -> MNISTModel:
+def load_pretrained(name: str = "best") -> nn.Module:
     "The trained network that ships under `name`, in evaluation mode; `ValueError` if none does."
     suffix = ".safetensors"
     folder = files("s6erav3") / "weights"
@@ -226,6 +231,6 @@ def load_pretrained(name: str = "best") -> MNISTModel:
             f"no weights are shipped under {name!r}; choose one of {', '.join(shipped)}"
         )
     tensors, metadata = unpack_tensors(path.read_bytes())
-    model = MNISTModel(**_architecture(json.loads(metadata["recipe"])))
+    model = new_network(json.loads(metadata["recipe"]))
     model.load_state_dict(tensors)
     return model.eval()

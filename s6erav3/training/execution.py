@@ -9,7 +9,7 @@ __all__ = ['EXECUTION_CHOICES', 'EAGER', 'MIN_SAMPLES_TO_COMPILE', 'ExecutionCon
 # %% ../../nbs/internals/execution.ipynb #358952ea
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .distillation import distillation_loss
-from .layer_rewrites import _InFloat32, swap_layers
+from .layer_rewrites import _InFloat32, rewrite, swap_layers
 
 # %% ../../nbs/internals/execution.ipynb #9453717f
 EXECUTION_CHOICES = {
@@ -195,13 +195,13 @@ class TrainStep(nn.Module):
 class _Compiled(nn.Module):
     "A training step, compiled for batches of the shape of `x`; others run uncompiled."
 
-    def __init__(self, train_step, x):
+    def __init__(self, train_step, x, replacement):
         super().__init__()
         on_gpu = x.device.type == "cuda"
         self.train_step = train_step
         self.shape = x.shape
         self.compiled = torch.compile(
-            train_step if on_gpu else swap_layers(train_step),
+            train_step if on_gpu else swap_layers(train_step, replacement),
             dynamic=False,
             mode="reduce-overhead" if on_gpu else None,
         )
@@ -217,6 +217,7 @@ def build_train_step(
     x: torch.Tensor,  # a full batch for it
     n_samples: int,  # images that the whole run will show it
     teacher: nn.Module | None = None,  # for distillation, on the same device
+    replacement: Callable = rewrite,  # of layers before they are compiled for a CPU
 ) -> tuple[nn.Module, ExecutionConfig]:
     "The `TrainStep` of `model`, compiled where that is chosen, and how it is executed."
     model.train()
@@ -229,7 +230,7 @@ def build_train_step(
     if execution.compile == "off":
         return train_step, execution
     try:
-        return _compile(train_step, model, x), execution
+        return _compile(train_step, model, x, replacement), execution
     except Exception as error:  # whatever stops the compiler, the run goes on
         first_line = (str(error).strip().splitlines() or [""])[0]
         reason = f"{type(error).__name__}: {first_line}"
@@ -249,9 +250,9 @@ def _errors_only(name: str) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _compile(train_step, model, x) -> nn.Module:
+def _compile(train_step, model, x, replacement) -> nn.Module:
     "`train_step`, compiled and tried with one step."
-    compiled = _Compiled(train_step, x)
+    compiled = _Compiled(train_step, x, replacement)
     labels = torch.zeros(len(x), dtype=torch.int64, device=x.device)
     no_cuda = "torch.utils.cpp_extension"  # warns that there is none, which a CPU does not need
     with _errors_only(no_cuda), _unchanged(model):

@@ -15,11 +15,12 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
+from torch import nn
 
 from ..data.mnist import Digits, Splits, load_splits
 from ..files import atomic_write, exclusive_lock
 from ..inference import predict_log_proba
-from ..models.model import MNISTModel, count_parameters, get_model_size
+from ..models.model import count_parameters, get_model_size
 from ..models.weights import save_weights
 from .checkpoint import RunCheckpoint
 from .distillation import widened_model
@@ -41,7 +42,7 @@ from .trainer import _RNG_LOCK, FitOptions, _fit
 _all_ = ["get_scheduler"]
 
 # %% ../../nbs/internals/runs.ipynb #c189e9d1
-def _with_initial_weights(seed: int, build: Callable, *args) -> MNISTModel:
+def _with_initial_weights(seed: int, build: Callable, *args) -> nn.Module:
     "A new network whose initial weights follow from `seed`."
     with _RNG_LOCK, torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -60,10 +61,10 @@ def train_teacher(
     verbose: bool = True,  # print two lines per epoch
     checkpoint: Callable | None = None,  # as for `fit`
     resume: dict | None = None,  # as for `fit`
-) -> tuple[MNISTModel, TeacherRecord]:
+) -> tuple[nn.Module, TeacherRecord]:
     "A wider network, trained in half of the epochs without a teacher of its own; its record."
     recipe = spec.recipe
-    own = recipe.replace(epochs=max(1, recipe.epochs // 2), teacher_width=0)
+    own = recipe.replace(epochs=max(1, recipe.epochs // 2), teacher_width=0, stages=())
     size = recipe.teacher_width, recipe.dropout
     teacher = _with_initial_weights(spec.seed, widened_model, *size)
     parameters = count_parameters(teacher)
@@ -79,7 +80,7 @@ def train_teacher(
     return teacher, record
 
 # %% ../../nbs/internals/runs.ipynb #a586f780
-def _test_result(model: MNISTModel, test: Digits | None) -> dict:
+def _test_result(model: nn.Module, test: Digits | None) -> dict:
     "The three test fields of a record, each None without test images."
     if test is None:
         return dict.fromkeys(("test_accuracy", "test_loss", "test_errors"))
@@ -101,8 +102,8 @@ def run_recipe(
     on_epoch_end: Callable | None = None,  # gets the number of the epoch and the network
     checkpoint: str | Path | None = None,  # file that is written after each epoch
     resume: bool = False,  # continue from that file, if it is there
-) -> tuple[MNISTModel, RunRecord]:
-    """Train a new `MNISTModel` as `spec` says; the model and the run's record.
+) -> tuple[nn.Module, RunRecord]:
+    """Train a new network as `spec` says; the model and the run's record.
 
     The checkpoint stays; the caller removes it once the result is kept. `ValueError` if it is
     of another run."""
@@ -111,8 +112,7 @@ def run_recipe(
     teacher, teacher_record = None, None
     if recipe.teacher_width:
         teacher, teacher_record = train_teacher(spec, verbose, **stages.options("teacher"))
-    shape = recipe.channels, recipe.dropout, recipe.pool, recipe.norm
-    model = _with_initial_weights(spec.seed, MNISTModel, *shape)
+    model = _with_initial_weights(spec.seed, recipe.build)
     if verbose:
         print(f"Model Size: {get_model_size(model):.2f} MB", flush=True)
         print(f"Total Parameters: {count_parameters(model)}", flush=True)
@@ -147,7 +147,7 @@ CHECKPOINT_FILE = "checkpoint.safetensors"
 
 def train_into(
     folder: str | Path, spec: RunSpec, resume: bool = False
-) -> tuple[RunRecord | None, MNISTModel | None]:
+) -> tuple[RunRecord | None, nn.Module | None]:
     """Train as `spec` says and write `RUN_FILES` into `folder`, which exists.
 
     With `resume`, continue after the last finished epoch of the same run; Nones where the run
@@ -163,7 +163,7 @@ def train_into(
     return record, model
 
 # %% ../../nbs/internals/runs.ipynb #04cdb4a0
-def _write_run(folder: Path, model: MNISTModel, record: RunRecord):
+def _write_run(folder: Path, model: nn.Module, record: RunRecord):
     "Write the three files of a run atomically, the record last, and remove its checkpoint."
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     plot_history(record["history"], figure.subplots(1, 3), _title(record))

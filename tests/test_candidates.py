@@ -1,0 +1,72 @@
+"The comparison of candidates: which runs are made, and who is trained on the last folds."
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
+
+import candidates
+from s6erav3.data.mnist import Digits, Splits
+from s6erav3.models.model import count_parameters
+from s6erav3.training.recipe import Recipe
+
+ACCURACIES = {"first": 99.1, "second": 99.5, "third": 99.4, "fourth": 99.2, "fifth": 99.3}
+PROTOCOL = candidates.Protocol(lambda: [Recipe(name) for name in ACCURACIES])
+
+
+def record(spec):
+    "What the comparison reads of a run record; fold 1 is a little better."
+    accuracy = ACCURACIES[spec.recipe.name] + 0.01 * spec.seed
+    row = {"validation_accuracy": accuracy}
+    return {"recipe_name": spec.recipe.name, "history": [row], "test_accuracy": None}
+
+
+@pytest.fixture
+def sweeps(monkeypatch):
+    "Replace the training; the list gets the runs of each sweep."
+    made = []
+
+    def sweep(specs, folder, jobs, test):
+        assert not test
+        made.append([spec.name for spec in specs])
+        return {}
+
+    digits = Splits(Digits([], []), None, Digits([], []), "digits")
+    monkeypatch.setattr(candidates, "sweep", sweep)
+    monkeypatch.setattr(candidates, "fold_splits", lambda fold: digits)
+    monkeypatch.setattr(candidates, "read_records", lambda folder, specs: list(map(record, specs)))
+    return made
+
+
+def test_only_the_best_four_are_trained_on_the_last_folds(sweeps):
+    records, faults = candidates.make_runs(PROTOCOL, Path("runs"))
+    assert not faults
+    assert sweeps[0] == [f"{name}-seed{seed}" for seed in (0, 1) for name in ACCURACIES]
+    last = ("second", "third", "fifth", "fourth")
+    assert sweeps[1] == [f"{name}-seed{seed}" for seed in (2, 3, 4) for name in last]
+    assert len(records) == 5 * 2 + 4 * 3
+
+
+def test_after_a_fault_nobody_is_chosen(sweeps, monkeypatch):
+    faults = {"first-seed0": "a fault"}
+    monkeypatch.setattr(candidates, "sweep", lambda *args, **options: faults)
+    records, found = candidates.make_runs(PROTOCOL, Path("runs"))
+    assert found == faults and len(records) == 10
+
+
+def test_every_candidate_of_a_protocol_is_described_in_it():
+    protocol = (Path(__file__).parent.parent / "results/PROTOCOL.md").read_text(encoding="utf-8")
+    for name, compared in candidates.PROTOCOLS.items():
+        for recipe in compared.recipes():
+            assert recipe.name in protocol, f"{name}: {recipe.name}"
+
+
+def test_the_protocol_counts_the_parameters_of_each_layout():
+    protocol = (Path(__file__).parent.parent / "results/PROTOCOL.md").read_text(encoding="utf-8")
+    limits = {"thousand-stages": 1_000, "three-thousand-stages": 3_000}
+    for name, limit in limits.items():
+        for recipe in candidates.PROTOCOLS[name].recipes():
+            n = count_parameters(recipe.build())
+            assert n < limit and f"| {recipe.name} | {n:,} |" in protocol, f"{recipe.name}: {n}"
