@@ -16,6 +16,7 @@ from s6erav3.anatomy.table import layer_table
 from s6erav3.data.mnist import load_mnist, load_splits
 from s6erav3.inference import predict_log_proba
 from s6erav3.models.model import MNISTModel
+from s6erav3.models.separable import SeparableModel
 from s6erav3.models.weights import load_pretrained
 from s6erav3.pictures.predict import to_mnist
 from s6erav3.pictures.web import describe_network, join_modules
@@ -30,6 +31,7 @@ VARIANTS = {
     "normalised before ReLU": MNISTModel(norm="pre_act"),
     "no normalisation": MNISTModel(norm="none"),
     "no 1×1 convolution": MNISTModel(channels=(4, 6, None, 6, 8, 10)),
+    "separable convolutions": SeparableModel(),
 }
 TOLERANCE = 1e-4  # of a log-probability
 FORWARD = """
@@ -161,7 +163,7 @@ def test_pixels_of_a_position_are_those_that_its_gradient_reaches(tmp_path):
         assert part["bottom"] - part["top"] == part["right"] - part["left"] == 14
 
 
-@pytest.mark.parametrize("name", ["best", "smallest_994"])
+@pytest.mark.parametrize("name", ["best", "smallest_994", "separable convolutions"])
 def test_the_arithmetic_leads_to_the_output(name, tmp_path):
     "At corners and in the middle of every map, parts and bias add up, and steps end at the output."
     code = """
@@ -183,7 +185,8 @@ def test_the_arithmetic_leads_to_the_output(name, tmp_path):
     });
     console.log(JSON.stringify([positions, largest]));
     """
-    positions, largest = json.loads(explained(load_pretrained(name), tmp_path, code))
+    model = VARIANTS[name].eval() if name in VARIANTS else load_pretrained(name)
+    positions, largest = json.loads(explained(model, tmp_path, code))
     assert positions > 200 and largest < TOLERANCE
 
 

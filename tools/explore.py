@@ -36,7 +36,9 @@ MODULES = [  # each before those that import it
     *(PAGE / f"{name}.js" for name in ("diagram", "arithmetic", "main")),
 ]
 PICTURE_SIZE = (560, 376)  # of the picture that is shown without JavaScript
-MODELS = ("best", "fast", "original", "smallest_994", "smallest_99")
+WEIGHTS = ROOT / "s6erav3" / "weights"
+SMALLEST = sorted((path.stem for path in WEIGHTS.glob("smallest*.safetensors")), reverse=True)
+MODELS = ("best", "fast", "original", *SMALLEST)
 RUN = "ablation-muon"  # the recipe of results/seeing, whose seed 0 has its epochs saved
 LAYOUT = re.compile(r"^\s*(//.*)?\n|^ +", re.M)  # empty lines, lines of comment, indentation
 EPOCH_BITS = 5  # of the significand of a weight of the training run; float32 has 23
@@ -57,7 +59,7 @@ def shortened(numbers: np.ndarray) -> np.ndarray:
 
 def model_entry(name: str) -> tuple[dict, np.ndarray]:
     "What the page says of a shipped network and how it is built; its numbers."
-    record = json.loads((ROOT / f"s6erav3/weights/{name}.json").read_text(encoding="utf-8"))
+    record = json.loads((WEIGHTS / f"{name}.json").read_text(encoding="utf-8"))
     description, numbers = describe_network(load_pretrained(name), name)
     label = f"{name}: {record['parameters']:,} parameters, {record['test_accuracy']:.2f} %"
     return {**description, "label": label, "count": len(numbers)}, numbers
@@ -151,7 +153,7 @@ mount(document.getElementById("drawing-canvas"), network);
 def choose_images() -> None:
     "Choose ten test images that `best` classifies correctly and ten that it does not, by rule."
     test = load_splits(download=False).test
-    record = read_record(ROOT / "s6erav3" / "weights" / "best.json")
+    record = read_record(WEIGHTS / "best.json")
     wrong = [error["index"] for error in record["test_errors"]]
     labels = test.labels.tolist()
     right = [i for i in range(1000) if i not in wrong]

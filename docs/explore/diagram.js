@@ -4,9 +4,17 @@ import { clip, pixelsOf, receptiveFields, sourcesOf } from "./fields.js";
 import { ARROWS, element, mostProbable, percent } from "../../s6erav3/pictures/page.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const SCALE = { 28: 2, 14: 4, 12: 4, 10: 4, 5: 6, 1: 18 }; // units for each position, by side
+const SCALE = { 28: 2, 14: 4, 12: 4, 10: 4, 7: 5, 5: 6, 1: 18 }; // units for each position, by side
+const GAP = 30; // units between two stages
+const BARS = 170; // units of the probabilities
+const LEAST_UNITS = 1220; // of the width of the diagram
 const FEW = 8; // maps of a stage that may be larger
-const FACTS = { maxpool: "max pooling", avgpool: "mean of 3×3", linear: "all features" };
+const FACTS = {
+  maxpool: () => "max pooling",
+  avgpool: ({ size }) => `mean of ${size}×${size}`,
+  linear: () => "all features",
+  conv: ({ size, groups }) => `${size}×${size} filters${groups > 1 ? ", depthwise" : ""}`,
+};
 
 function frame(className) {
   return element("span", { className, hidden: true });
@@ -47,10 +55,7 @@ function makeBar(digit) {
 
 function describeStage({ layers }, { channels, height, width }) {
   // Two lines under the name of a stage: what it does, and what comes out.
-  const kinds = layers.map(({ kind }) => kind);
-  const convolution = layers.find(({ kind }) => kind === "conv");
-  const facts = kinds.filter((kind) => kind in FACTS).map((kind) => FACTS[kind]);
-  if (convolution) facts.push(`${convolution.size}×${convolution.size} filters`);
+  const facts = layers.filter(({ kind }) => kind in FACTS).map((layer) => FACTS[layer.kind](layer));
   const form = height * width > 1 ? `${channels} × ${height}×${width}` : `${channels} features`;
   return { facts: facts.join(", "), form };
 }
@@ -66,7 +71,7 @@ function makeStage(stage, output, last) {
     {},
     lines.map((line) => element("span", { textContent: line })),
   );
-  const units = SCALE[width] * (width === 28 && channels <= FEW ? 1.5 : 1) * width;
+  const units = (SCALE[width] ?? 2) * (width === 28 && channels <= FEW ? 1.5 : 1) * width;
   const maps = Array.from({ length: channels }, (_, channel) => {
     if (last) return makeBar(channel);
     const label = `${stage.name}, channel ${channel + 1} of ${channels}`;
@@ -81,7 +86,7 @@ function makeStage(stage, output, last) {
   const group = element("div", { className: last ? "stage last" : "stage" }, [title, text, box]);
   group.setAttribute("role", "group");
   group.setAttribute("aria-label", `${title.textContent}: ${form}`);
-  return { maps, group, ...output };
+  return { maps, group, units: last ? 0 : units, ...output };
 }
 
 function drawLine(from, to, share) {
@@ -129,6 +134,9 @@ export class Diagram {
     this.stages = network.stages.map((stage, i) =>
       makeStage(stage, result.stages[i].output, i === last),
     );
+    const widths = this.stages.map(({ units }) => 2 * units + GAP);
+    const total = widths.reduce((sum, width) => sum + width, BARS);
+    this.home.style.setProperty("--total", Math.max(total, LEAST_UNITS));
     this.home.replaceChildren(...this.stages.map(({ group }) => group));
     this.places = new Map();
     this.stages.forEach(({ maps }, stage) =>
@@ -173,14 +181,14 @@ export class Diagram {
       place(own.frame, { top: row, left: column, bottom: row + 1, right: column + 1 }, own);
     const field = clip(pixelsOf(this.fields[stage], row, column), 28, 28);
     place(this.input.frame, field, this.input);
-    this.markBelow(position);
+    this.markBelow(position, explained);
     this.drawLines(position, explained);
     return field;
   }
 
-  markBelow({ stage, channel, row, column }) {
+  markBelow({ stage, row, column }, { parts, pools }) {
     // Frame what the position depends on, in the maps of every stage below.
-    const pooledAlone = !this.network.stages[stage].layers.some((layer) => "weight" in layer);
+    const inputs = new Set((parts.length ? parts : pools).map(({ input }) => input));
     for (let below = stage - 1; below >= 0; below--) {
       const layers = this.network.stages.slice(below + 1, stage + 1).flatMap((s) => s.layers);
       const square = sourcesOf(layers, row, column);
@@ -188,7 +196,7 @@ export class Diagram {
       const part = clip(square, height, width);
       const direct = below === stage - 1;
       maps.forEach((map, i) => {
-        if (direct && pooledAlone && i !== channel) return;
+        if (direct && !inputs.has(i)) return;
         map.frame.classList.toggle("direct", direct);
         place(map.frame, part, map);
       });

@@ -67,12 +67,14 @@ const dot = (a, b) => a.reduce((total, value, i) => total + value * b[i], 0);
 
 function weightedParts(layer, maps, channel, square) {
   // What each input channel adds to an activation: its patch times its filter.
-  const flat = layer.kind === "linear";
-  const filterSize = flat ? 1 : layer.size * layer.size;
-  return Array.from({ length: layer.inputs }, (_, input) => {
-    const patch = flat ? maps.data.subarray(input, input + 1) : patchOf(maps, input, square);
-    const first = (channel * layer.inputs + input) * filterSize;
-    const filter = layer.weight.subarray(first, first + filterSize);
+  const { inputs, outputs, groups = 1, size = 1, weight } = layer;
+  const isMap = layer.kind === "conv";
+  const first = inputs * Math.floor((channel * groups) / outputs); // of the channel's group
+  return Array.from({ length: inputs }, (_, i) => {
+    const input = first + i;
+    const patch = isMap ? patchOf(maps, input, square) : maps.data.subarray(input, input + 1);
+    const start = (channel * inputs + i) * size * size;
+    const filter = weight.subarray(start, start + size * size);
     return { input, patch, filter, value: dot(patch, filter) };
   });
 }
@@ -91,6 +93,7 @@ export function explain(network, result, { stage, channel, row, column }) {
   const weighted = layers.findIndex((layer) => "weight" in layer);
   const pooling = layers.findIndex((layer) => POOLS.includes(layer.kind));
   const explained = { parts: [], pools: [], steps: [] };
+  if (!layers.length) return explained;
   if (pooling >= 0) {
     const square = sourcesOf(layers, row, column);
     const channels = weighted >= 0 ? [...Array(below.channels).keys()] : [channel];

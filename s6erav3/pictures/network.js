@@ -57,8 +57,8 @@ function pad(input, padding) {
   return output;
 }
 
-function convolve(input, { inputs, outputs, size, padding, weight, bias }) {
-  // Each output is the bias plus a patch of all input channels times a filter.
+function convolve(input, { inputs, outputs, groups, size, padding, weight, bias }) {
+  // Each output is the bias plus a patch of the input channels of its group times a filter.
   const { data, height, width } = padding ? pad(input, padding) : input;
   const output = stack(outputs, height - size + 1, width - size + 1);
   const patch = new Int32Array(inputs * size * size); // where its numbers lie from its first one
@@ -68,9 +68,10 @@ function convolve(input, { inputs, outputs, size, padding, weight, bias }) {
   }
   for (let out = 0, at = 0; out < outputs; out++) {
     const filter = weight.subarray(out * patch.length, (out + 1) * patch.length);
+    const channel = inputs * Math.floor((out * groups) / outputs);
     for (let row = 0; row < output.height; row++) {
       for (let column = 0; column < output.width; column++, at++) {
-        const start = row * width + column;
+        const start = (channel * height + row) * width + column;
         let sum = bias[out];
         for (let i = 0; i < patch.length; i++) sum += filter[i] * data[start + patch[i]];
         output.data[at] = sum;

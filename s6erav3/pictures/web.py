@@ -14,46 +14,89 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..anatomy.table import layer_table
+
 # %% ../../nbs/internals/web_page.ipynb #d30face4
-def _describe_layer(layer: nn.Module) -> dict:
-    "The kind and the sizes of a layer of `MNISTModel`; `ValueError` for any other."
+def _describe_layer(layer: nn.Module, side: int) -> dict:
+    "The kind and the sizes of a layer whose input maps are `side` wide; `ValueError` if unknown."
     match layer:
-        case nn.Conv2d(kernel_size=(size, _), padding=(padding, _), stride=(1, 1)):
-            sizes = {"inputs": layer.in_channels, "outputs": layer.out_channels}
+        case nn.Conv2d(kernel_size=(size, _), padding=(padding, _), stride=(1, 1), dilation=(1, 1)):
+            outputs, inputs = layer.weight.shape[:2]  # inputs of one group
+            sizes = {"inputs": inputs, "outputs": outputs, "groups": layer.groups}
             return {"kind": "conv", **sizes, "size": size, "padding": padding}
         case nn.BatchNorm2d():
             return {"kind": "norm", "outputs": layer.num_features, "eps": layer.eps}
         case nn.ReLU():
             return {"kind": "relu"}
-        case nn.MaxPool2d(kernel_size=size) | nn.AvgPool2d(kernel_size=size):
-            kind = "maxpool" if isinstance(layer, nn.MaxPool2d) else "avgpool"
-            return {"kind": kind, "size": size}
+        case nn.MaxPool2d(kernel_size=int(size)):
+            return {"kind": "maxpool", "size": size}
+        case nn.AvgPool2d(kernel_size=int(size)):
+            return {"kind": "avgpool", "size": size}
         case nn.AdaptiveAvgPool2d(output_size=1):
-            return {"kind": "avgpool", "size": 5}  # conv5 has 5×5 positions
+            return {"kind": "avgpool", "size": side}
         case nn.Linear():
             return {"kind": "linear", "inputs": layer.in_features, "outputs": layer.out_features}
-    raise ValueError(f"the page cannot run {layer}; it knows the layers of MNISTModel")
+    raise ValueError(f"the page cannot run {layer}; it knows the layers of this course's networks")
 
 # %% ../../nbs/internals/web_page.ipynb #cd4665bf
+def _tensors(layer: nn.Module) -> list[torch.Tensor]:
+    "The numbers of a layer, in the order in which the page reads them."
+    if isinstance(layer, nn.BatchNorm2d):
+        return [layer.weight, layer.bias, layer.running_mean, layer.running_var]
+    if isinstance(layer, (nn.Conv2d, nn.Linear)):
+        no_bias = torch.zeros(len(layer.weight))
+        return [layer.weight, no_bias if layer.bias is None else layer.bias]
+    return []
+
+# %% ../../nbs/internals/web_page.ipynb #acaa0f6a
+_WITHOUT_EFFECT = (nn.Dropout2d, nn.Identity)  # in evaluation mode
+_BEGINNING = (nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+
+
+def _split(layers: list[tuple[str, nn.Module]]) -> list[list[tuple[str, nn.Module]]]:
+    "Layers with their names, divided so that no part has more than one sum of products."
+    parts: list[list[tuple[str, nn.Module]]] = []
+    for name, layer in layers:
+        pointwise = isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1)
+        follows = bool(parts) and pointwise and isinstance(parts[-1][-1][1], nn.MaxPool2d)
+        if not parts or (isinstance(layer, _BEGINNING) and not follows):
+            parts.append([])
+        parts[-1].append((name, layer))
+    return parts
+
+# %% ../../nbs/internals/web_page.ipynb #de50d22b
 def describe_network(
-    model: nn.Module,  # an `MNISTModel`
+    model: nn.Module,  # an `MNISTModel` or a `SeparableModel`
     name: str = "the network",  # for the page's messages
 ) -> tuple[dict, np.ndarray]:
     """What the page runs a network from: its description, and its numbers as float32.
 
     `ValueError` for a layer that the page does not know.
     """
-    stages = []
-    for stage, layers in model.named_children():
-        layers = [layers] if isinstance(layers, nn.Linear) else layers
-        kept = [layer for layer in layers if not isinstance(layer, _WITHOUT_EFFECT)]
-        stages.append({"name": stage, "layers": [_describe_layer(layer) for layer in kept]})
-    tensors = [tensor for tensor in model.state_dict().values() if tensor.ndim]
+    table = layer_table(model)
+    sides = {row.layer: row.in_shape[-1] for row in table.itertuples()}
+    stages: list[dict] = []
+    tensors: list[torch.Tensor] = []
+    for child, stage in model.named_children():
+        layers = _leaves(stage, child)
+        parts = _split(layers) or [[]]
+        for part in parts:
+            title = child if len(parts) == 1 else part[0][0].removeprefix("features.")
+            described = [_describe_layer(layer, sides[path]) for path, layer in part]
+            stages.append({"name": title, "layers": described})
+        tensors += [tensor for _, layer in layers for tensor in _tensors(layer)]
     numbers = torch.cat([tensor.detach().cpu().float().flatten() for tensor in tensors])
     return {"name": name, "stages": stages}, numbers.numpy()
 
 
-_WITHOUT_EFFECT = (nn.Dropout2d, nn.Identity)  # in evaluation mode
+def _leaves(stage: nn.Module, name: str) -> list[tuple[str, nn.Module]]:
+    "The layers of a stage that have an effect, by their names in the model."
+    named = [(path, layer) for path, layer in stage.named_modules() if not [*layer.children()]]
+    return [
+        (f"{name}.{path}".rstrip("."), layer)
+        for path, layer in named
+        if not isinstance(layer, (*_WITHOUT_EFFECT, nn.Sequential))
+    ]
 
 # %% ../../nbs/internals/web_page.ipynb #a855fe18
 _IMPORT = re.compile(r"^import [^;]*;\n+", re.M)
