@@ -35,7 +35,7 @@ MODULES = [  # each before those that import it
     *(PAGE / f"{name}.js" for name in ("colours", "fields", "picture", "data")),
     *(PAGE / f"{name}.js" for name in ("diagram", "arithmetic", "main")),
 ]
-PICTURE_SIZE = (560, 376)  # of the picture that is shown without JavaScript
+PICTURE_SIZE = (480, 322)  # of the picture that is shown without JavaScript
 WEIGHTS = ROOT / "s6erav3" / "weights"
 SMALLEST = sorted((path.stem for path in WEIGHTS.glob("smallest*.safetensors")), reverse=True)
 MODELS = ("best", "fast", "original", *SMALLEST)
@@ -124,7 +124,7 @@ def write(out: Path) -> None:
     shutil.copy(PAGE / "index.html", out)
     style = (PAGE / "style.css").read_text(encoding="utf-8")
     with Image.open(PAGE / "page.png") as picture:
-        picture.convert("RGB").resize(PICTURE_SIZE).save(out / "page.webp", quality=25, method=6)
+        picture.convert("RGB").resize(PICTURE_SIZE).save(out / "page.webp", quality=20, method=6)
     (out / "explore.js").write_text(joined_script(), encoding="utf-8")
     (out / "style.css").write_text(LAYOUT.sub("", style), encoding="utf-8")
     content = pack()
