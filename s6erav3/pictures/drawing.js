@@ -167,7 +167,6 @@ function letPointerDraw(paper, lineTo) {
   paper.addEventListener("pointerdown", (event) => {
     if (event.button || !event.isPrimary) return;
     event.preventDefault();
-    paper.focus({ preventScroll: true });
     paper.setPointerCapture(event.pointerId);
     last = place(event);
     stroke(event);
