@@ -63,7 +63,7 @@ FOLDERS = {
     "JUPYTER_RUNTIME_DIR": "runtime",
     "IPYTHONDIR": "ipython",
 }
-CANVAS = "from s6erav3.pictures.canvas import drawing_canvas\n\ndrawing_canvas()"
+CANVAS = "from s6erav3.pictures.canvas import drawing_canvas\n\ncanvas = drawing_canvas()\ncanvas"
 
 
 @functools.cache
@@ -418,6 +418,38 @@ def test_the_canvas_is_used_by_keyboard(canvas_page):
     sync_api.expect(status).to_have_text("Nothing is drawn yet.")
     draw(page, ONE)
     sync_api.expect(status).to_contain_text("Predicted as 1")
+
+
+def run_new_cell(page, source: str) -> str:
+    "What a new last cell prints."
+    page.locator(".jp-Notebook").click(position={"x": 5, "y": 5})
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+End")
+    page.keyboard.press("b")
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text(source)
+    page.keyboard.press("Control+Enter")
+    output = page.locator(".jp-Notebook .jp-CodeCell").last.locator(".jp-OutputArea-output")
+    sync_api.expect(output).not_to_be_empty(timeout=20_000)
+    return output.inner_text()
+
+
+def test_python_gets_the_drawing_when_it_asks(canvas_page):
+    draw(canvas_page, SEVEN)
+    before = "canvas.ask(); print('drawing:', canvas.drawing)"
+    assert run_new_cell(canvas_page, before).strip() == "drawing: None"
+    after = "from s6erav3.pictures.predict import to_mnist, classify\n"
+    after += "print(classify(to_mnist(canvas.drawing > 127)[None])['digit'].tolist())"
+    assert run_new_cell(canvas_page, after).strip() == "[7]"
+
+
+def test_the_canvas_needs_no_kernel(canvas_page):
+    "It predicts while the page is cut off from the server."
+    canvas_page.context.set_offline(True)
+    draw(canvas_page, SEVEN)
+    status = canvas_page.locator(".drawing-canvas [role=status]")
+    sync_api.expect(status).to_contain_text("Predicted as 7")
+    canvas_page.context.set_offline(False)
 
 
 def test_the_canvas_responds_to_every_stroke(canvas_page):

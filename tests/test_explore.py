@@ -299,3 +299,11 @@ def test_names_of_joined_modules_do_not_clash():
     names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", script, re.M)
     assert len(names) > 60 and len(names) == len(set(names))
     assert not re.search(r"^import|^export", script, re.M)
+
+
+def test_record_of_frames():
+    "As tests/test_explore_browser.py has measured them: half of the frames take less than 16 ms."
+    path = ROOT / "results" / "pictures" / "page.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for work in ("drawing", "pointing"):
+        assert record[work]["frames"] > 20 and record[work]["median_ms"] < 16
