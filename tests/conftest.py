@@ -6,6 +6,7 @@ Tests never download: what needs MNIST runs where it is in place, and is skipped
 import json
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -125,6 +126,26 @@ def mnist_dir():
     except FileNotFoundError as error:
         pytest.skip(f"needs MNIST: {str(error).split(';')[0]}")
     return find_data_dir()[0].resolve()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    "Chromium, without a window."
+    from chromium import launched
+
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    "The explorable page, built in a folder."
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
+    import explore
+
+    folder = tmp_path_factory.mktemp("page")
+    explore.write(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -22,33 +22,15 @@ import nbformat
 import pytest
 from PIL import Image
 
+from chromium import sync_api
 from s6erav3.data.mnist import find_data_dir, load_mnist
 from s6erav3.pictures.predict import predict
-
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="needs Playwright; `make test-browser` installs it"
-)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
-if CHROMIUM is None:
-    pytest.skip(
-        "needs Chromium or Chrome; `make test-browser` installs it", allow_module_level=True
-    )
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import pages  # noqa: E402
 
 NOTEBOOKS = [path for path in pages.notebooks() if path.stem != "glossary"]  # nothing to run
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 900  # seconds for one notebook
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SETTINGS = {
@@ -189,15 +171,6 @@ def wait_for(condition, seconds: float, otherwise=lambda: "time is up"):
             pytest.fail(otherwise())
         time.sleep(0.2)
     return found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    "Chromium, without a window."
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Notebook:

@@ -190,14 +190,6 @@ def test_the_arithmetic_leads_to_the_output(name, tmp_path):
     assert positions > 200 and largest < TOLERANCE
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    "The page, built."
-    folder = tmp_path_factory.mktemp("page")
-    explore.write(folder)
-    return folder
-
-
 def test_the_page_is_small(built):
     sizes = {path.name: path.stat().st_size for path in built.iterdir()}
     print(sizes, sum(sizes.values()))

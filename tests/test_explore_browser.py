@@ -22,47 +22,20 @@ import pytest
 import torch
 from PIL import Image
 
+from chromium import sync_api
 from javascript import ROOT
 from s6erav3.evaluation.mistakes import feature_maps
 from s6erav3.inference import predict_log_proba
 from s6erav3.models.weights import load_pretrained
 from s6erav3.pictures.samples import draw_seven, photograph, small_seven, transparent_seven
 
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="needs Playwright; `make test-browser` installs it"
-)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
-if CHROMIUM is None:
-    pytest.skip(
-        "needs Chromium or Chrome; `make test-browser` installs it", allow_module_level=True
-    )
-
 sys.path.insert(0, str(ROOT / "tools"))
 import explore  # noqa: E402
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 SEVEN = [(0.3, 0.25), (0.5, 0.25), (0.7, 0.25), (0.61, 0.55), (0.53, 0.85)]
 IMAGES = json.loads((ROOT / "docs" / "explore" / "images.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    "Chromium, without a window."
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    "The page, built."
-    folder = tmp_path_factory.mktemp("page")
-    explore.write(folder)
-    return folder
 
 
 @pytest.fixture

@@ -132,15 +132,14 @@ def exported(cell) -> list[str]:
     return [name for name, _ in reference.definitions(ast.parse(cell.source).body)]
 
 
-def prepare_outputs(cell, rewrite) -> None:
+def prepare_outputs(cell, rewrite, words: str) -> None:
     """Leave the styles of tables to the site's, and point links to where they lead in the site.
 
-    A drawing canvas, of which a picture is saved, becomes one that can be drawn on.
+    A drawing canvas, of which a picture is saved that `words` describe, becomes one to draw on.
     """
     for output in cell.outputs:
         data = output.get("data", {})
         if data.get("text/plain") == CANVAS:
-            words = pages.alt_text(cell.source)
             data["text/html"] = explore.canvas_html(data.pop("image/png"), words)
         if "text/html" in data:
             style = re.compile(r"<style scoped>.*?</style>\s*", re.S)
@@ -162,7 +161,7 @@ def prepare_code(cell, rewrite):
         cell.metadata["tags"] = ["remove-input"]
     elif collapsed:
         cell.metadata["tags"] = ["hide-input"]
-    prepare_outputs(cell, rewrite)
+    prepare_outputs(cell, rewrite, words)
     return cell
 
 

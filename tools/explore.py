@@ -150,6 +150,12 @@ mount(document.getElementById("drawing-canvas"), network);
 """
 
 
+def _firsts(indices: list[int], labels: list[int]) -> dict[int, int]:
+    "The first of the images with each label, by label."
+    firsts = {labels[i]: i for i in reversed(indices)}
+    return {label: firsts[label] for label in sorted(firsts)}
+
+
 def choose_images() -> None:
     "Choose ten test images that `best` classifies correctly and ten that it does not, by rule."
     test = load_splits(download=False).test
@@ -157,9 +163,8 @@ def choose_images() -> None:
     wrong = [error["index"] for error in record["test_errors"]]
     labels = test.labels.tolist()
     right = [i for i in range(1000) if i not in wrong]
-    first = [next(i for i in right if labels[i] == digit) for digit in range(10)]
-    firsts = {labels[i]: i for i in reversed(wrong)}  # the first of each label
-    chosen = [*first, *(firsts[digit] for digit in sorted(firsts))]
+    chosen = list(_firsts(right, labels).values())
+    chosen += _firsts(wrong, labels).values()
     chosen += [i for i in wrong if i not in chosen][: 20 - len(chosen)]
     entries = [{"index": i, "label": labels[i]} for i in chosen]
     (PAGE / "images.json").write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")

@@ -42,7 +42,8 @@ def _describe_layer(layer: nn.Module, side: int) -> dict:
 def _tensors(layer: nn.Module) -> list[torch.Tensor]:
     "The numbers of a layer, in the order in which the page reads them."
     if isinstance(layer, nn.BatchNorm2d):
-        return [layer.weight, layer.bias, layer.running_mean, layer.running_var]
+        state = layer.state_dict()
+        return [state[name] for name in ("weight", "bias", "running_mean", "running_var")]
     if isinstance(layer, (nn.Conv2d, nn.Linear)):
         no_bias = torch.zeros(len(layer.weight))
         return [layer.weight, no_bias if layer.bias is None else layer.bias]
