@@ -35,7 +35,7 @@ setup(
     install_requires=settings["requirements"].split(),
     extras_require={
         extra: settings[f"{extra}_requirements"].split()
-        for extra in ("dev", "cluster", "draw", "browser", "docs")
+        for extra in ("dev", "cluster", "draw", "export", "browser", "docs")
     },
     entry_points={
         "console_scripts": settings["console_scripts"].split(),

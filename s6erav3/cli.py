@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['app', 'DataDir', 'Dataset', 'ValSize', 'TrainSize', 'Epochs', 'Device', 'RecipeName', 'Compile', 'Precision',
-           'MemoryFormat', 'Weights', 'Trained', 's6erav3', 'train', 'evaluate', 'predict', 'error_message', 'summary',
-           'sweep', 'bench', 'download']
+           'MemoryFormat', 'Weights', 'Trained', 'CALIBRATION_IMAGES', 's6erav3', 'train', 'evaluate', 'predict',
+           'error_message', 'summary', 'sweep', 'bench', 'download', 'export']
 
 # %% ../nbs/internals/commands.ipynb #aca6dad8
 import os
@@ -542,3 +542,54 @@ def download(data_dir: DataDir = None):
     train, test = read_mnist(folder)
     sizes = f"{len(train.labels):,} training images, {len(test.labels):,} test images"
     print(f"MNIST is complete in {folder}: {sizes}")
+
+# %% ../nbs/internals/commands.ipynb #49010c86
+CALIBRATION_IMAGES = 1_000
+
+
+@app.command()
+def export(
+    format: Annotated[
+        Literal["onnx", "torch-export", "json", "safetensors"],
+        typer.Option(
+            help="onnx: a graph for ONNX Runtime and others; torch-export: a graph for PyTorch; "
+            "json, safetensors: the weights by name."
+        ),
+    ],
+    recipe: Trained = "best",
+    weights: Weights = None,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8", help="Weights of one byte, with ranges measured on training images."
+        ),
+    ] = False,
+    output: Annotated[
+        Optional[Path],
+        typer.Option(
+            help="File to write. Default: named after the weights and the format, like best.onnx."
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    dataset: Dataset = "auto",
+):
+    """Write a trained network in a format that other programs read.
+
+    Graphs take images of bytes and normalise them. Files of weights say in their metadata how to
+    normalise. No file is overwritten."""
+    from s6erav3.data.mnist import load_splits
+    from s6erav3.export import FORMATS, Calibration, check_export, export_network
+
+    name = weights.stem if weights else recipe
+    path = output or Path(f"{name}{'-int8' * int8}{FORMATS[format]}")
+    if int8 and format == "torch-export":
+        raise typer.BadParameter("--int8 does not go with torch-export; leave one of them out")
+    check_export(path, format, int8)
+    _writable(path.parent, (), "--output")
+    model = _load_model(weights, recipe)
+    calibration = None
+    if int8:
+        splits = load_splits(dataset, data_dir, 0, CALIBRATION_IMAGES)
+        calibration = Calibration(splits.train.images, splits.dataset)
+    export_network(model, path, format, calibration)
+    print(f"Written to {path}: {path.stat().st_size:,} bytes")

@@ -21,6 +21,7 @@ QUICK = {  # the modules that `make quick` runs
     "test_cli",
     "test_console",
     "test_data",
+    "test_devcontainer",
     "test_evaluation",
     "test_glossary",
     "test_house",
@@ -32,6 +33,7 @@ QUICK = {  # the modules that `make quick` runs
     "test_versions",
 }
 THOROUGH = {  # what only `make test-all` runs: modules, and tests of other modules
+    "test_export": ("test_a_row_of_the_record_is_measured_again",),
     "test_browser": (),  # by itself: two notebooks at a time, and the canvas
     "test_explore_browser": (),
     "test_anatomy": (

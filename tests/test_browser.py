@@ -45,6 +45,12 @@ FOLDERS = {
     "JUPYTER_RUNTIME_DIR": "runtime",
     "IPYTHONDIR": "ipython",
 }
+OPENED = (  # a page, one with a widget, exercises and solutions
+    "nbs/00_data.ipynb",
+    "nbs/internals/drawing_canvas.ipynb",
+    "exercises/00_data.ipynb",
+    "exercises/solutions/00_data.ipynb",
+)
 CANVAS = "from s6erav3.pictures.canvas import drawing_canvas\n\ncanvas = drawing_canvas()\ncanvas"
 
 
@@ -87,8 +93,8 @@ def workplace(tmp_path_factory):
     canvas = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     nbformat.write(canvas, folder / "nbs" / "canvas.ipynb")
     shutil.copytree(ROOT / "results", folder / "results")
-    (folder / "clone" / "nbs").mkdir(parents=True)
-    for name in ("settings.ini", "jupyter_server_config.py", "nbs/00_data.ipynb"):
+    for name in ("settings.ini", "jupyter_server_config.py", *OPENED):
+        (folder / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / "clone" / name)
     for name, values in SETTINGS.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
@@ -213,10 +219,14 @@ class Notebook:
         has_begun = any(re.search(r"\d", prompt) for prompt in prompts)
         return has_begun and "[*]:" not in prompts and self.is_idle()
 
+    def choose(self, menu: str, entry: str) -> None:
+        "Choose an entry of a menu."
+        self.page.get_by_role("menuitem", name=menu, exact=True).click()
+        self.page.get_by_role("menuitem", name=entry, exact=True).click()
+
     def run_all(self) -> None:
         "Run all cells, and wait until each has its number or the kernel has stopped at an error."
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        self.choose("Run", "Run All Cells")
         late = f"{self.place} was not done after {PATIENCE} s"
         wait_for(self.has_run, PATIENCE, lambda: f"{late}: {self.prompts()}")
 
@@ -231,7 +241,8 @@ class Notebook:
             if path.stat().st_mtime_ns == before:
                 return False
             try:
-                return bool(nbformat.read(path, as_version=4))
+                whole = path.read_bytes().endswith(b"\n")  # written after the last brace
+                return whole and bool(nbformat.read(path, as_version=4))
             except nbformat.reader.NotJSONError:
                 return False  # it is still being written
 
@@ -298,12 +309,26 @@ def test_notebook_runs_from_cleared_outputs(path, opened, workplace):
     assert not faults, "\n".join(faults)
 
 
-def test_opening_and_saving_a_page_leaves_no_diff(opened, workplace):
-    path = workplace / "clone" / "nbs" / "00_data.ipynb"
+@pytest.mark.parametrize("name", OPENED)
+def test_opening_and_closing_a_notebook_leaves_no_diff(name, opened, workplace):
+    "Also where a reader opens collapsed cells and hides outputs, and JupyterLab asks to save."
+    path = workplace / "clone" / name
     before = path.read_bytes()
-    book = opened("clone/nbs/00_data.ipynb")
+    book = opened(f"clone/{name}")
     assert path.read_bytes() == before
     assert book.save(workplace).read_bytes() == before
+    for choice in ("Expand All Code", "Collapse All Outputs"):
+        book.choose("View", choice)
+    assert not book.page.locator(".jp-InputPlaceholder:visible").count()
+    assert book.save(workplace).read_bytes() == before
+    tab = book.page.locator(".lm-DockPanel-tabBar .lm-mod-current")
+    tab.locator(".lm-TabBar-tabCloseIcon").click()
+    save = book.page.locator(".jp-Dialog").get_by_role("button", name="Save")
+    book.page.wait_for_timeout(1_000)
+    if save.count():
+        save.last.click()
+    book.page.wait_for_timeout(1_000)
+    assert path.read_bytes() == before
 
 
 def draw(page, points) -> list[float]:

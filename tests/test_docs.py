@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import docs  # noqa: E402
+import front_page  # noqa: E402
 import links  # noqa: E402  (docs says where it is)
 import pages  # noqa: E402
 import reference  # noqa: E402
@@ -105,6 +106,58 @@ def test_pages_show_their_notebooks_and_no_hidden_cell(site):
         for fault in page_faults(notebook, site[0] / f"{notebook.page}.html")
     ]
     assert not faults, listed(faults)
+
+
+@needs_sphinx
+def test_pages_have_a_button_for_colab(site):
+    "It opens the page's own notebook."
+    faults = []
+    for notebook in NOTEBOOKS.values():
+        if not any(docs.BADGE.search(cell.source) for cell in notebook.cells):
+            continue
+        html = (site[0] / f"{notebook.page}.html").read_text(encoding="utf-8")
+        [buttons] = re.findall(r'<p class="launch">(.+?)</p>', html)
+        colab = "https://colab.research.google.com/github/piygr/s6erav3/blob/main"
+        if f'<a href="{colab}/{notebook.place}">Open in Colab</a>' not in buttons:
+            faults.append(notebook.page)
+    assert not faults, listed(faults)
+
+
+@needs_sphinx
+def test_the_first_page_has_the_course_with_its_minutes_then_the_results(site):
+    html = (site[0] / "index.html").read_text(encoding="utf-8")
+    article = html.split("<article")[1]
+    titles = [re.sub("<.*", "", title) for title in re.findall(r"<h2>(.+?)</h2>", article)]
+    assert titles[:3] == ["What you will learn", "Results", "Quick start"]
+    course = html.split('<div class="course">')[1].split("</div>\n<p>")[0]
+    rows = re.findall(r'href="(\w+)\.html".+?<p>(\d+)</p></td>\n</tr>', course, re.S)
+    wanted = [(path.stem, str(front_page.minutes(path, ROOT))) for path in pages.course()]
+    assert rows == wanted
+    assert "Show code cell source" not in html.split("Use it from Python")[0]
+    assert 'href="https://codespaces.new/piygr/s6erav3"' in html
+    assert 'href="00_data.html">Start the course</a>' in html
+
+
+def test_the_first_page_keeps_what_readme_has():
+    "Whatever comes before the first section stays first, such as what can be tried at once."
+    cells = NOTEBOOKS["nbs/index.ipynb"].cells
+    added = nbformat.v4.new_markdown_cell("**[Look inside](explore/index.html)**")
+    arranged = front_page.arrange([cells[0], added, *cells[1:]])
+    assert arranged[1].source == added.source
+
+    def sentences(found):
+        "The lines of all text."
+        texts = [cell.source for cell in found if cell.cell_type == "markdown"]
+        return {line for text in texts for line in text.splitlines() if not line.startswith("|")}
+
+    lost = sentences(cells) - sentences(arranged)
+    assert all("All of it is also [a site]" in line for line in lost)
+
+
+def test_a_first_page_without_results_is_an_error():
+    cells = [nbformat.v4.new_markdown_cell("# s6erav3\n\n## What you will learn")]
+    with pytest.raises(ValueError, match="nbs/index.ipynb has no section Results"):
+        front_page.arrange(cells)
 
 
 @needs_sphinx

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -159,7 +160,26 @@ def set_up_faults(path: Path) -> list[str]:
 
 
 def test_pages_have_one_set_up_cell():
-    faults = [f"{pages.place(path)}: {fault}" for path in PAGES for fault in set_up_faults(path)]
+    faults = [
+        f"{pages.place(path)}: {fault}"
+        for path in [*PAGES, *pages.exercises()]
+        for fault in set_up_faults(path)
+    ]
+    assert not faults, listed(faults)
+
+
+def test_exercises_and_solutions_begin_with_text_and_one_collapsed_cell():
+    "All imports are in it, and no other cell is hidden."
+    faults = []
+    for path in [*pages.exercises(), *pages.solutions()]:
+        first, *others = [cell for cell in pages.all_cells(path) if cell["cell_type"] == "code"]
+        if first["index"] == 0 or not is_collapsed(first):
+            faults.append(f"{at(path, first)} is not a collapsed cell below a text")
+        for cell in others:
+            if "hide" in pages.directives(cell["source"]):
+                faults.append(f"{at(path, cell)} is hidden")
+            if budgets.only_imports(budgets.parse(cell["source"])):
+                faults.append(f"{at(path, cell)} has imports; the first cell is their place")
     assert not faults, listed(faults)
 
 
@@ -274,7 +294,10 @@ def test_headings_are_in_order():
 
 
 def as_jupyterlab_saves(model: dict) -> dict:
-    "The contents of a notebook as JupyterLab sends them to be saved, once its kernel has started."
+    """The contents of a notebook as JupyterLab sends them to be saved, once its kernel has started.
+
+    Its reader has opened all collapsed cells, and hidden all outputs.
+    """
     from ipykernel.ipkernel import IPythonKernel
     from jupyter_client.kernelspec import get_kernel_spec
 
@@ -289,7 +312,7 @@ def as_jupyterlab_saves(model: dict) -> dict:
         "language_info": IPythonKernel.language_info,
     }
     for number, cell in enumerate(content["cells"], 1):
-        cell["metadata"]["trusted"] = True
+        cell["metadata"] = {"trusted": True, "jupyter": {"outputs_hidden": True}}
         if cell["cell_type"] == "code":
             cell["execution_count"] = number
     return {"type": "notebook", "format": "json", "content": content}
@@ -321,3 +344,20 @@ def test_saving_in_jupyterlab_leaves_no_diff(cleaned, tmp_path):
     names = [pages.place(path) for path in NOTEBOOKS]
     faults = asyncio.run(saved_by_jupyterlab(tmp_path, names))
     assert not faults, listed(faults)
+
+
+def test_an_edited_cell_is_saved_as_it_is_shown():
+    "Whether a cell is collapsed is saved with a change of its source, and not without one."
+    from traitlets.config import PyFileConfigLoader
+
+    config = PyFileConfigLoader("jupyter_server_config.py", str(ROOT)).load_config()
+    path = ROOT / "nbs" / "00_data.ipynb"
+    nb = json.loads(path.read_text(encoding="utf-8"))
+    first, second = [cell for cell in nb["cells"] if is_collapsed(cell)][:2]
+    first["metadata"] = {}
+    second["metadata"] = {}
+    second["source"] = [*second["source"], "\n# edited"]
+    model = {"type": "notebook", "content": nb}
+    manager = SimpleNamespace(root_dir=str(ROOT))
+    config.ContentsManager.pre_save_hook(model, "nbs/00_data.ipynb", manager)
+    assert is_collapsed(first) and not is_collapsed(second)

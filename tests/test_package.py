@@ -25,7 +25,7 @@ LAYERS = (  # a module imports from its own part of the package and from the lay
     ("files",),
     ("data", "models"),
     ("inference",),
-    ("training", "evaluation", "anatomy"),
+    ("training", "evaluation", "anatomy", "quantization"),
     ("experiments", "ablations", "bench", "pictures", "export"),
     ("cli",),
     ("__main__",),
@@ -109,7 +109,8 @@ def test_requirements_are_what_is_imported():
     roots = {name.split(".")[0] for path in MODULES for name in imports(path)}
     roots -= sys.stdlib_module_names | {"s6erav3"}
     needed = {distributions[name][0].lower() for name in roots} | {"torchvision"}
-    optional = {*settings["cluster_requirements"].split(), *settings["draw_requirements"].split()}
+    extras = ("cluster", "draw", "export")
+    optional = {name for extra in extras for name in settings[f"{extra}_requirements"].split()}
     required = {name.partition(">")[0] for name in settings["requirements"].split()}
     assert needed - optional == required
 

@@ -52,7 +52,7 @@ def stage_candidates(*layouts: str) -> list[Recipe]:
     start = Recipe.smallest_99().replace(channels=CHANNELS, weight_decay=WEIGHT_DECAY)
     recipes = []
     for layout in layouts:
-        stages = [[int(n) for n in stage.split("-")] for stage in layout.split("_")]
+        stages = [tuple(map(int, stage.split("-"))) for stage in layout.split("_")]
         recipes.append(start.replace(name=layout, stages=stages))
     return recipes
 

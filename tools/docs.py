@@ -17,6 +17,7 @@ from types import SimpleNamespace
 
 import nbformat
 
+import front_page
 import pages
 
 ROOT = pages.ROOT
@@ -165,6 +166,21 @@ def prepare_code(cell, rewrite):
     return cell
 
 
+def launch(notebook: Notebook) -> str:
+    "The buttons that open a notebook where it can be run; the first page has more of them."
+    colab = GITHUB.replace("github.com", "colab.research.google.com/github")
+    buttons = {"Open in Colab": f"{colab}/blob/main/{notebook.place}"}
+    if notebook.page == "index":
+        first = min(pages.course(notebook.root)).stem
+        codespaces = GITHUB.replace("github.com", "codespaces.new")
+        buttons = {"Start the course": f"{first}.html", **buttons}
+        if (notebook.root / "docs" / "explore" / "index.html").is_file():
+            buttons = {"Look inside the network": "explore/index.html", **buttons}
+        buttons |= {"Open in Codespaces": codespaces, "Source on GitHub": GITHUB}
+    shown = [f'<a href="{address}">{words}</a>' for words, address in buttons.items()]
+    return f'<p class="launch">{" ".join(shown)}</p>\n\n'
+
+
 def prepare(notebook: Notebook, found: dict, more: str = ""):
     "What the page of a notebook is made of, with `more` at its end, and a place for each export."
 
@@ -173,10 +189,13 @@ def prepare(notebook: Notebook, found: dict, more: str = ""):
         return rewritten(text, notebook, found)
 
     shown = []
-    for cell in notebook.cells:
+    cells = notebook.cells
+    if notebook.page == "index":
+        cells = front_page.arrange(cells, notebook.root)
+    for cell in cells:
         places = [f'<span id="{notebook.module}.{name}"></span>' for name in exported(cell)]
         if cell.cell_type == "markdown":
-            cell.source = rewrite(cell.source)
+            cell.source = rewrite(BADGE.sub(launch(notebook), cell.source))
         elif prepare_code(cell, rewrite) is None:
             continue
         if places:

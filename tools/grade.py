@@ -40,7 +40,8 @@ def verdict(cell) -> str:
         if output.output_type == "error":
             return f"{output.ename}: {output.evalue}"
         if output.output_type == "execute_result":
-            return "".join(output.data.get("text/plain", ""))
+            text = "".join(output.data.get("text/plain", ""))
+            return text.partition("\n")[0]  # the lines after it show where an error was raised
     return "no result"
 
 

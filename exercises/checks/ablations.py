@@ -4,7 +4,18 @@ import numpy as np
 from msgspec.structs import asdict
 from scipy import stats
 
-from checks import call, check, make_quiz
+from checks import (
+    ARRAY,
+    FUNCTION,
+    LIST,
+    NUMBER,
+    WrongAnswer,
+    call,
+    check,
+    described,
+    make_quiz,
+    shape_text,
+)
 from s6erav3.training.recipe import Recipe
 
 quiz = make_quiz(
@@ -81,14 +92,16 @@ def _fault_of_adjustment(got: np.ndarray, p: np.ndarray) -> str:
     )
 
 
-@check("It agrees with SciPy's false_discovery_control, also where values are not sorted.")
+@check(
+    "It agrees with SciPy's false_discovery_control, also where values are not sorted.", FUNCTION
+)
 def check_adjusted(adjust):
     "`adjust(p)`: the adjusted p values of Benjamini and Hochberg, in the order of `p`."
     rng = np.random.default_rng(0)
     for p in (np.array([0.2, 0.01, 0.04, 0.03]), rng.uniform(0, 0.2, 19)):
-        got = np.asarray(call(adjust, p.copy()), dtype=float)
+        got = call(adjust, p.copy(), kind=ARRAY)
         if got.shape != p.shape:
-            return f"Give a number for each p value: {len(p)} of them, not shape {got.shape}."
+            return f"Give a number for each of {len(p)} p values, not {shape_text(got.shape)}."
         if not np.allclose(got, stats.false_discovery_control(p)):
             return _fault_of_adjustment(got, p)
 
@@ -131,7 +144,10 @@ def _fault_of_t(got: float, before: np.ndarray, after: np.ndarray, ratio: float)
     )
 
 
-@check("It agrees with SciPy's paired test where the ratio is 0, and is smaller where it is not.")
+@check(
+    "It agrees with SciPy's paired test where the ratio is 0, and is smaller where it is not.",
+    FUNCTION,
+)
 def check_paired_t(paired_t):
     "`paired_t(before, after, ratio)`: how many corrected standard errors the mean is from zero."
     rng = np.random.default_rng(0)
@@ -139,17 +155,43 @@ def check_paired_t(paired_t):
         seeds = rng.normal(99.2, 0.2, n)
         before = seeds + rng.normal(0, 0.03, n)
         after = seeds + rng.normal(0.05, 0.03, n)
-        got = float(call(paired_t, before, after, ratio))
+        got = call(paired_t, before.copy(), after.copy(), ratio, kind=NUMBER)
         plain = stats.ttest_rel(after, before).statistic
         if not np.isclose(got, plain / np.sqrt(1 + n * ratio)):
             return _fault_of_t(got, before, after, ratio)
+
+
+OLD = Recipe("old", epochs=2, batch_size=32, schedule="one_cycle")  # of the exercise
+NEW_RATE = 0.3
+KEYS = {"recipe_name", "seed", "history", "test_accuracy"}  # of a record, looked at here
+
+
+def _checked(record) -> dict:
+    "A run record; `WrongAnswer` for anything else."
+    if isinstance(record, (tuple, list)) and len(record) == 2:
+        raise WrongAnswer(
+            "`run_recipe` returns a pair, the model and the record; keep the record alone."
+        )
+    if not isinstance(record, dict) or not record.keys() >= KEYS:
+        raise WrongAnswer(
+            "`records` should hold run records, as `run_recipe` gives them beside the model, "
+            f"not {described(record)}."
+        )
+    try:
+        Recipe.from_record(record)
+        float(record["history"][-1]["validation_accuracy"])
+    except Exception:
+        raise WrongAnswer(
+            "One of the records is not as `run_recipe` gives it: leave them unchanged."
+        ) from None
+    return record
 
 
 def _by_recipe(records) -> dict[str, dict[int, dict]]:
     "The runs of each recipe by seed."
     runs: dict[str, dict[int, dict]] = {}
     for record in records:
-        runs.setdefault(record["recipe_name"], {})[record["seed"]] = record
+        runs.setdefault(str(record["recipe_name"]), {})[int(record["seed"])] = record
     return runs
 
 
@@ -186,6 +228,11 @@ def _fault_of_runs(runs: dict[str, dict[int, dict]]) -> str | None:
     if changed != {"learning_rate"}:
         names = ", ".join(sorted(changed)) or "nothing but the name"
         return f"The recipes differ in: {names}. Change the learning rate, and nothing else."
+    if asdict(Recipe.from_record(old[seed])) != asdict(OLD):
+        return "The recipe `old` is not the one of the exercise; leave it as it is given."
+    rate = Recipe.from_record(new[seed]).learning_rate
+    if not np.isclose(rate, NEW_RATE):
+        return f"The recipe `new` has the learning rate {rate:g}; {NEW_RATE:g} is asked about."
 
 
 def _last(runs: dict[int, dict], key: str = "validation_accuracy") -> np.ndarray:
@@ -230,12 +277,13 @@ def _fault_of_differences(given: np.ndarray, old: dict, new: dict) -> str | None
     )
 
 
-@check("One change, the same seeds, a validation set, the last epoch: a fair comparison.")
+@check(
+    "One change, the same seeds, a validation set, the last epoch: a fair comparison.", LIST, ARRAY
+)
 def check_comparison(records, differences):
     "Differences in validation accuracy, `new` minus `old`, by seed, of the runs of `records`."
-    runs = _by_recipe(records)
+    runs = _by_recipe([_checked(record) for record in records])
     fault = _fault_of_runs(runs)
     if fault:
         return fault
-    given = np.asarray(differences, dtype=float).ravel()
-    return _fault_of_differences(given, runs["old"], runs["new"])
+    return _fault_of_differences(differences.ravel(), runs["old"], runs["new"])

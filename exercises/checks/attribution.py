@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import torch
 
-from checks import call, check
+from checks import ARRAY, FUNCTION, NUMBER, VALUES, WHOLE, call, check, shape_text
 from s6erav3 import MNISTModel, layer_table, load_pretrained
 from s6erav3.data.augment import normalize, to_float
 from s6erav3.data.mnist import load_splits
@@ -22,7 +22,8 @@ def _without_effect(size):
 
 @check(
     "A patch has no effect only where all of its pixels have none. "
-    "Zeros in such a map need not be about the image."
+    "Zeros in such a map need not be about the image.",
+    WHOLE,
 )
 def check_blank(blank):
     "How many values of an occlusion map with patches of 3×3 are 0 for every image."
@@ -90,6 +91,8 @@ class _Recorder:
 
 def _question_fault(recorder, predicted):
     "What is wrong with the networks and the classes that maps were asked for."
+    if not recorder.networks:
+        return "`explain` is never called: compute the maps of both networks with it."
     if recorder.networks != {True, False}:
         return "Both maps are of the same network. What does the other one say?"
     if recorder.digits == {None} or len(recorder.digits) > 1:
@@ -109,7 +112,8 @@ def _outline(model, image, digit=None):
 
 @check(
     "1 for a map that does not depend on the network at all: "
-    "such a map explains nothing, however good it looks."
+    "such a map explains nothing, however good it looks.",
+    FUNCTION,
 )
 def check_map_correlation(map_correlation):
     "`map_correlation(explain, trained, untrained, image)`: of two maps of one image."
@@ -117,15 +121,15 @@ def check_map_correlation(map_correlation):
     trained = load_pretrained()
     other = _Constant((predicted + 1) % 10)
     recorder = _Recorder(trained)
-    got = call(map_correlation, recorder.explain, trained, other, image)
-    if (n := torch.as_tensor(got).numel()) != 1:
+    got = call(map_correlation, recorder.explain, trained, other, image, kind=VALUES)
+    if got.size != 1:
         return (
-            f"It should return one number, not {n}. `np.corrcoef` gives all correlations of two "
-            "maps, also of each with itself."
+            f"It should return one number, not {got.size}. `np.corrcoef` gives all correlations "
+            "of two maps, also of each with itself."
         )
     if fault := _question_fault(recorder, predicted):
         return fault
-    got = float(got)
+    got = NUMBER.of(got, "`map_correlation` should return")
     first = recorder.map(trained, image).flatten()
     second = recorder.map(other, image).flatten()
     right = float(np.corrcoef(first, second)[0, 1])
@@ -136,7 +140,8 @@ def check_map_correlation(map_correlation):
         )
     if abs(got - right) > 1e-4:
         return f"The correlation of these two maps, pixel by pixel, is {right:.3f}, not {got:.3f}."
-    if abs(float(call(map_correlation, _outline, trained, other, image)) - 1) > 1e-4:
+    same = call(map_correlation, _outline, trained, other, image, kind=NUMBER)
+    if abs(same - 1) > 1e-4:
         return "For a map that is the same for every network, the correlation should be 1."
 
 
@@ -171,16 +176,17 @@ def _random_fault(got, points, labels):
 
 @check(
     "Random labels give random accuracy now. "
-    "A test on the training data measures nothing but memory."
+    "A test on the training data measures nothing but memory.",
+    FUNCTION,
 )
 def check_leave_one_out(leave_one_out):
     "`leave_one_out(points, labels)`: the accuracy of the nearest *other* point."
     points, labels = _random_points()
-    got = float(call(leave_one_out, points.clone(), labels.clone()))
+    got = call(leave_one_out, points.clone(), labels.clone(), kind=NUMBER)
     if fault := _random_fault(got, points, labels):
         return fault
     corners = torch.cartesian_prod(*[torch.arange(2.0)] * 5).repeat(2, 1)
-    got = float(call(leave_one_out, corners, torch.arange(32).repeat(2)))
+    got = call(leave_one_out, corners, torch.arange(32).repeat(2), kind=NUMBER)
     if got < 0.99:
         return (
             f"Where each point has a twin in the very same place, with the same label, it gives "
@@ -230,15 +236,19 @@ def _map_fault(got, ink, gradients, gain):
 
 @check(
     "The map adds up to the difference between the image and blank background: "
-    "no other map of the page does."
+    "no other map of the page does.",
+    FUNCTION,
 )
 def check_integrated_gradients(integrated_gradients):
     "`integrated_gradients(model, image, digit)`: mean gradient on the way, times the ink."
     model = load_pretrained()
     image, predicted = _example()
     ink = to_float(image)
-    got = call(integrated_gradients, model, image, predicted)
-    if tuple(got.shape) != (28, 28):
-        return f"The map has the shape {tuple(got.shape)}, not (28, 28)."
+    found = call(integrated_gradients, model, image, predicted, kind=ARRAY)
+    if found.shape != (28, 28):
+        return f"The map has {shape_text(found.shape)}, not 28×28."
+    if found.std() == 0:
+        return "The map is the same everywhere; multiply the mean gradient by the ink."
+    got = torch.as_tensor(found, dtype=torch.float32)
     steps = [saliency_map(model, ink * (k + 0.5) / 50, predicted) for k in range(50)]
     return _map_fault(got, ink, torch.stack(steps), _logit_gain(model, ink, predicted))

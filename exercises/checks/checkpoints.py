@@ -5,11 +5,11 @@ import copy
 import torch
 from torch import nn, optim
 
-from checks import call, check
+from checks import FUNCTION, LIST, WHOLE, WrongAnswer, call, check, described
 from s6erav3 import MNISTModel
 
 
-@check("Half of what has to be kept is not in the weights.")
+@check("Half of what has to be kept is not in the weights.", WHOLE)
 def check_numbers(count):
     "Floating-point numbers that change in a run of `original`."
     model = MNISTModel()
@@ -42,7 +42,7 @@ def check_numbers(count):
         return "Batch normalisation keeps two numbers for each channel: the mean and the variance."
     if count != correct:
         return (
-            f"{count} is not it. Count the parameters, what momentum keeps, "
+            f"{count:,} is not it. Count the parameters, what momentum keeps, "
             "and the running averages of the five batch normalisations."
         )
 
@@ -67,7 +67,8 @@ def _new_parts(seed: int) -> tuple:
 
 def _content(model, optimizer, generator) -> dict[str, torch.Tensor]:
     "A copy of what each part holds now, as one vector."
-    momentum = [optimizer.state[p]["momentum_buffer"] for p in model.parameters()]
+    nothing = torch.zeros(0)
+    momentum = [optimizer.state[p].get("momentum_buffer", nothing) for p in model.parameters()]
     parts = {
         "the weights": list(model.parameters()),
         "the running averages of batch normalisation": list(model.buffers()),
@@ -95,7 +96,11 @@ def _fault_of_part(found, kept, later, fresh) -> str | None:
     return "kept in one form and restored in another"
 
 
-@check("Three steps after the pause the weights are those of a run without one, bit for bit.")
+@check(
+    "Three steps after the pause the weights are those of a run without one, bit for bit.",
+    FUNCTION,
+    FUNCTION,
+)
 def check_keep(keep, restore):
     "`keep(model, optimizer, generator)` returns a state, `restore(state, …)` goes back to it."
     parts = _new_parts(seed=0)
@@ -107,7 +112,7 @@ def check_keep(keep, restore):
     later = _content(*parts)
     others = _new_parts(seed=1)
     fresh = _content(*others)
-    restore(state, *others)
+    call(restore, state, *others)
     for name, found in _content(*others).items():
         fault = _fault_of_part(found, kept[name], later[name], fresh[name])
         if fault:
@@ -118,6 +123,22 @@ def check_keep(keep, restore):
             "Right after `restore` everything is as it was, but three steps later the weights "
             "differ: it has to fill the parts that it is given."
         )
+
+
+def _run_of(function, *arguments) -> list:
+    "The weights, the history and the final state that `begin` or `resume` returns."
+    parts = call(function, *arguments, kind=LIST)
+    forms = (torch.Tensor, list, dict)
+    if len(parts) != 3 or not all(map(isinstance, parts, forms)):
+        raise WrongAnswer(
+            "`begin` and `resume` return what `train` does: the weights, the history and the "
+            f"final state, not {', '.join(map(described, parts[:3])) or 'nothing'}."
+        )
+    if not all(isinstance(row, dict) and "rate" in row for row in parts[1]):
+        raise WrongAnswer("A row of the history holds an epoch and its rate; leave `train` as is.")
+    if "history" not in parts[2]:
+        raise WrongAnswer("The final state lacks its history; leave `train` as it is.")
+    return parts
 
 
 def _fault_of_history(rows: list[dict], history: list[dict], kept: list[dict]) -> str | None:
@@ -133,7 +154,7 @@ def _fault_of_history(rows: list[dict], history: list[dict], kept: list[dict]) -
         )
     if len(rows) > n:
         return f"{place} a run of {n} has trained {len(rows)}: it counts from the beginning."
-    rates = [row["rate"] for row in rows]
+    rates = [float(row["rate"]) for row in rows]
     wanted = [row["rate"] for row in history]
     if rates != wanted:
         return (
@@ -144,15 +165,19 @@ def _fault_of_history(rows: list[dict], history: list[dict], kept: list[dict]) -
     return None
 
 
-@check("It resumes as if there had been no pause: same epochs, same rates, same order and weights.")
+@check(
+    "It resumes as if there had been no pause: same epochs, same rates, same order and weights.",
+    FUNCTION,
+    FUNCTION,
+)
 def check_resume(begin, resume):
     "`begin(epochs)` and `resume(epochs, state)`: the weights, the history, the final state."
-    uninterrupted, history, _ = begin(4)
+    uninterrupted, history, _ = _run_of(begin, 4)
     for done in (2, 3):
-        state = copy.deepcopy(begin(done)[2])
+        state = copy.deepcopy(_run_of(begin, done)[2])
         kept = copy.deepcopy(state["history"])
         torch.manual_seed(99)
-        weights, rows, _ = call(resume, 4, state)
+        weights, rows, _ = _run_of(resume, 4, state)
         fault = _fault_of_history(rows, history, kept)
         if fault:
             return fault

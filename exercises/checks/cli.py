@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from checks import call, check, make_quiz
+from checks import FUNCTION, LIST, TEXTS, WHOLE, call, check, described, make_quiz
 from s6erav3.__main__ import main
 from s6erav3.pictures.canvas import CANVAS_SIZE, example_drawing
 
@@ -75,7 +75,11 @@ def _status(*arguments) -> int:
 
 @check(
     "0 only where all went well, 2 for a call that makes no sense, 1 for one that "
-    "could not be carried out."
+    "could not be carried out.",
+    WHOLE,
+    WHOLE,
+    WHOLE,
+    WHOLE,
 )
 def check_statuses(summary, dance, missing, mixed):
     "The exit statuses of `summary`, `dance`, `predict nowhere.png`, and `predict"
@@ -116,6 +120,11 @@ def check_statuses(summary, dance, missing, mixed):
     )
 
 
+def _is_status(value, status: int) -> bool:
+    "Whether a value is this exit status: a whole number, and not True or False."
+    return isinstance(value, int) and not isinstance(value, bool) and int(value) == status
+
+
 def _said(run, command) -> tuple:
     "What `run(command)` returns, and what it prints in place of a result."
     with redirect_stderr(StringIO()) as error, redirect_stdout(StringIO()) as out:
@@ -125,7 +134,8 @@ def _said(run, command) -> tuple:
 
 @check(
     "One line where errors belong, a status that is not 0, and what is no error of "
-    "the user's gets through."
+    "the user's gets through.",
+    FUNCTION,
 )
 def check_run(run):
     "`run(command)`: 0, or 1 and a line on stderr for `OSError` and `ValueError`."
@@ -142,17 +152,16 @@ def check_run(run):
     status, error, out = _said(run, fine)
     if out != "three\n":
         return "What the command prints should come through as it is."
-    if status != 0 or error:
-        return (
-            f"After a command that went well it says {error!r} on stderr and returns "
-            f"{status!r}; nothing and 0 are wanted."
-        )
+    if error:
+        return f"After a command that went well it says {error[:80]!r} on stderr."
+    if not _is_status(status, 0):
+        return f"After a command that went well it returns {described(status)}; 0 is wanted."
     status, error, out = _said(run, fails(ValueError("poem.png is not a picture")))
-    if status is None or status == 0:
-        return f"After an error it returns {status!r}: a script would go on as if all were well."
-    if status != 1:
+    if status is None or _is_status(status, 0):
+        return f"After an error it returns {status}: a script would go on as if all were well."
+    if not _is_status(status, 1):
         return (
-            f"After an error it returns {status!r}; 1 is wanted. (2 is kept for calls "
+            f"After an error it returns {described(status)}; 1 is wanted. (2 is kept for calls "
             "that cannot be understood.)"
         )
     if out:
@@ -165,7 +174,7 @@ def check_run(run):
     if "poem.png is not a picture" not in error:
         return "The line does not say what was wrong: the error's own text does."
     if not error.startswith("Error: "):
-        return f"The line is {error!r}; it should begin with `Error: `."
+        return f"The line is {error[:80]!r}; it should begin with `Error: `."
     if error.count("\n") != 1 or not error.endswith("\n"):
         return "One line, with its end, is wanted."
     _, error, _ = _said(run, fails(OSError("line one\nline two")))
@@ -185,7 +194,10 @@ def check_run(run):
         )
 
 
-@check("Digits by file, in order, and the faults apart: another program can go on with that.")
+@check(
+    "Digits by file, in order, and the faults apart: another program can go on with that.",
+    FUNCTION,
+)
 def check_read(read):
     "`read(files)`: digits by file, and the lines about files that cannot be read."
     with (
@@ -194,8 +206,8 @@ def check_read(read):
         redirect_stderr(StringIO()) as error,
     ):
         files = pictures(folder)
-        got = call(read, files)
-        nothing = call(read, [files[1]])
+        got = call(read, list(files), kind=LIST)
+        nothing = call(read, [files[1]], kind=LIST)
     if out.getvalue():
         return "The command's JSON was printed and not caught: `redirect_stdout` takes it."
     if error.getvalue():
@@ -203,28 +215,30 @@ def check_read(read):
             "What the command says of files that it cannot read was printed and not "
             "caught: `redirect_stderr` takes it."
         )
-    if not isinstance(got, tuple) or len(got) != 2:
-        return "A pair is wanted: a dictionary with the digits of each file, and a list of lines."
-    digits, faults = got
+    if fault := _fault_of_pair(got) or _fault_of_pair(nothing):
+        return fault
+    digits = {str(file): value for file, value in got[0].items()}
+    faults = TEXTS.of(got[1], "The second of the pair should be")
     if files[2] not in digits:
         return (
             "The file after the one that cannot be read is missing; files found: "
             f"{[Path(file).name for file in digits]}."
         )
-    if digits[files[2]] == 3 or digits[files[2]] == [3]:
+    if isinstance(digits[files[2]], int) or digits[files[2]] == [3]:
         return (
             "A picture with two digits gives two rows of the table; the second has "
             "taken the place of the first, or was left out."
         )
-    if digits.get(files[0]) == 3:
+    if isinstance(digits.get(files[0]), int):
         return (
             "Let each file have a list of digits, also where there is only one: who "
             "reads the result should not have to ask."
         )
     if files[1] in digits:
         return "The file that cannot be read has no digits; it belongs to the faults."
-    if digits != {files[0]: [3], files[2]: [3, 3]}:
-        return f"The digits are {list(digits.values())}; [[3], [3, 3]] are in the pictures."
+    found = [LIST.of(value, "The digits of a file should be") for value in digits.values()]
+    if found != [[3], [3, 3]] or [*digits] != [files[0], files[2]]:
+        return f"The digits are {str(found)[:80]}; [[3], [3, 3]] are in the pictures."
     if not faults:
         return "Nothing is said of the file that cannot be read."
     if len(faults) != 1 or "poem.png is not a picture" not in faults[0]:
@@ -232,5 +246,11 @@ def check_read(read):
             f"One line is wanted, about poem.png; there are {len(faults)}: "
             f"{[str(line)[:60] for line in faults]}."
         )
-    if nothing[0] != {} or len(nothing[1]) != 1:
+    if nothing[0] or len(nothing[1]) != 1:
         return "Where no file can be read, an empty dictionary and one line are wanted."
+
+
+def _fault_of_pair(got: list) -> str | None:
+    "What is wrong with the form of the result, or None."
+    if len(got) != 2 or not isinstance(got[0], dict) or not isinstance(got[1], (list, tuple)):
+        return "A pair is wanted: a dictionary with the digits of each file, and a list of lines."

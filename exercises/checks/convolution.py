@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 
-from checks import call, check, make_quiz
+from checks import ARRAY, FUNCTION, WHOLE, call, check, make_quiz, shape_text
 from s6erav3.data.augment import to_float
 from s6erav3.data.mnist import Digits, load_splits
 
@@ -57,7 +57,7 @@ quiz = make_quiz(
 )
 
 
-@check("Each of the 12 filters has 5 · 5 weights for each of 8 channels, and one bias.")
+@check("Each of the 12 filters has 5 · 5 weights for each of 8 channels, and one bias.", WHOLE)
 def check_parameters(parameters):
     "Parameters of a convolution from 8 to 12 channels with 5×5 filters and biases."
     reasons = {
@@ -79,12 +79,12 @@ DIRECTIONS = {  # rows and columns that the image moves by
 }
 
 
-@check("The weight stands to the left: each new pixel is a copy of its left neighbour.")
+@check("The weight stands to the left: each new pixel is a copy of its left neighbour.", ARRAY)
 def check_shift(weights):
     "3×3 weights that move an image one pixel to the right."
-    weights = torch.as_tensor(weights, dtype=torch.float32)
     if weights.shape != (3, 3):
-        return f"Give 3×3 weights; these are {'×'.join(map(str, weights.shape))}."
+        return f"Give 3×3 weights; these are {shape_text(weights.shape)}."
+    weights = torch.as_tensor(weights, dtype=torch.float32)
     image = torch.rand(1, 1, 9, 9, generator=torch.Generator().manual_seed(0))
     moved = F.conv2d(image, weights[None, None], padding=1)[..., 2:-2, 2:-2]
     for by, reason in {(0, 1): None, **DIRECTIONS}.items():
@@ -95,28 +95,37 @@ def check_shift(weights):
     return "The image should look as before, neither brighter nor darker, one pixel to the right."
 
 
-def _output(weights: torch.Tensor, patch: list[list[float]]) -> float:
+# An edge may pass between the first two rows or columns of a patch, or between the last two.
+UPPER_EDGES = [np.outer(rows, [1.0, 1.0, 1.0]) for rows in ([0, 1, 1], [0, 0, 1])]
+LEFT_EDGES = [edge.T for edge in UPPER_EDGES]
+RIGHT_EDGES = [1 - edge for edge in LEFT_EDGES]
+
+
+def _output(weights: np.ndarray, patch: np.ndarray) -> float:
     "The output of a filter for one patch."
-    return (weights * torch.tensor(patch)).sum().item()
+    return float((weights * patch).sum())
 
 
-@check("Ink on the left and background on the right add up to a positive number, and only they.")
+@check(
+    "Ink on the left and background on the right add up to a positive number, and only they.", ARRAY
+)
 def check_right_edge(weights):
     "3×3 weights: positive at a right edge, negative at a left one, 0 elsewhere."
-    weights = torch.as_tensor(weights, dtype=torch.float32)
     if weights.shape != (3, 3):
-        return f"Give 3×3 weights; these are {'×'.join(map(str, weights.shape))}."
-    right, left = [[1.0, 1.0, 0.0]] * 3, [[0.0, 1.0, 1.0]] * 3
-    upper = [[0.0] * 3, [1.0] * 3, [1.0] * 3]
-    if abs(_output(weights, [[1.0] * 3] * 3)) > 1e-5:
+        return f"Give 3×3 weights; these are {shape_text(weights.shape)}."
+    weights = weights / max(np.abs(weights).max(), 1e-12)
+    right = [_output(weights, edge) for edge in RIGHT_EDGES]
+    left = [_output(weights, edge) for edge in LEFT_EDGES]
+    upper = [_output(weights, edge) for edge in UPPER_EDGES]
+    if abs(_output(weights, np.ones((3, 3)))) > 1e-5:
         return "Where all nine pixels are equal its output is not 0: let the weights add up to 0."
-    if _output(weights, right) < 0 < _output(weights, left):
+    if max(right) < 0 < min(left):
         return "It responds to left edges. At a right edge the ink is on the left."
-    if _output(weights, right) <= 0:
+    if min(right) < 1e-5:
         return "At a right edge its output is not positive: there the ink is on the left."
-    if abs(_output(weights, upper)) > 1e-5:
-        return "It responds to upper edges as well: let the weights of each column be equal."
-    if _output(weights, left) >= 0:
+    if max(map(abs, upper)) > 1e-5:
+        return "It responds to upper edges as well: let the weights of each row add up to 0."
+    if max(left) > -1e-5:
         return "At a left edge its output is not negative."
 
 
@@ -126,18 +135,33 @@ def _by_torch(image, weights, padding: int, stride: int) -> np.ndarray:
     return F.conv2d(x, w, padding=padding, stride=stride)[0, 0].numpy()
 
 
-@check("It agrees with `F.conv2d` for every padding and stride that was tried.")
+CONVOLUTIONS = (  # size of the filter, padding, stride
+    (3, 0, 1),
+    (3, 1, 1),
+    (3, 0, 2),
+    (3, 2, 1),
+    (3, 1, 2),
+    (3, 2, 3),
+    (5, 2, 1),
+    (2, 0, 2),
+)
+
+
+@check("It agrees with `F.conv2d` for every padding and stride that was tried.", FUNCTION)
 def check_convolve(convolve):
     "`convolve(image, weights, padding, stride)` in NumPy."
     rng = np.random.default_rng(0)
-    image, weights = rng.random((9, 8)), rng.normal(size=(3, 3))
-    for padding, stride in ((0, 1), (1, 1), (0, 2), (2, 1), (1, 2), (2, 3)):
-        got = np.asarray(call(convolve, image.copy(), weights.copy(), padding, stride), dtype=float)
+    image = rng.random((9, 8))
+    for size, padding, stride in CONVOLUTIONS:
+        weights = rng.normal(size=(size, size))
+        got = call(convolve, image.copy(), weights.copy(), padding, stride, kind=ARRAY)
         wanted = _by_torch(image, weights, padding, stride)
-        given = f"padding {padding} and stride {stride}"
+        given = f"a filter of {size}×{size}, padding {padding} and stride {stride}"
         if got.shape != wanted.shape:
-            sizes = ["×".join(map(str, array.shape)) for array in (got, wanted)]
-            return f"With {given} the map of a 9×8 image is {sizes[0]}; it should be {sizes[1]}."
+            return (
+                f"With {given} the map of a 9×8 image has {shape_text(got.shape)}; "
+                f"it should have {shape_text(wanted.shape)}."
+            )
         if np.allclose(got, wanted):
             continue
         if np.allclose(got, _by_torch(image, weights[::-1, ::-1], padding, stride)):
@@ -160,12 +184,19 @@ def _accuracy(digits: Digits, pixels: int) -> float:
     return 100 * float(np.mean(predicted == digits.labels.numpy()))
 
 
-@check("One pixel costs little; from the second on, strokes leave the weights made for them.")
+@check(
+    "One pixel costs little; from the second on, strokes leave the weights made for them.",
+    ARRAY,
+    WHOLE,
+)
 def check_shifts(accuracies, first_below_half):
     "Accuracy (%) for shifts of 0 to 5 pixels, and the first shift with less than 50 %."
-    got = [float(value) for value in accuracies]
-    if len(got) != 6:
-        return f"There are {len(got)} accuracies; give six, for shifts of 0, 1, 2, 3, 4 and 5."
+    if accuracies.shape != (6,):
+        return (
+            f"Give six accuracies, for shifts of 0, 1, 2, 3, 4 and 5; "
+            f"these are {shape_text(accuracies.shape)}."
+        )
+    got = accuracies.tolist()
     if max(got) <= 1:
         return "These look like fractions: give them in per cent."
     valid = load_splits("auto").valid.subset(slice(1_000))

@@ -1,8 +1,9 @@
 "The quiz of nbs/00_data.ipynb, and the checks of exercises/00_data.ipynb."
 
+import numpy as np
 import torch
 
-from checks import call, check, make_quiz
+from checks import FUNCTION, NUMBER, VALUES, call, check, make_quiz, shape_text
 from s6erav3.data.augment import MEAN, STD, to_float
 from s6erav3.data.mnist import Digits, load_splits
 
@@ -53,7 +54,7 @@ quiz = make_quiz(
 )
 
 
-@check("The zeros around a normalised image are a faint grey, not the background.")
+@check("The zeros around a normalised image are a faint grey, not the background.", NUMBER)
 def check_grey(grey):
     "The byte that `normalize` turns into 0."
     correct = 255 * MEAN
@@ -70,47 +71,72 @@ def check_grey(grey):
             "The middle of the scale would be correct if pixels were as often bright as dark. "
             "Most are black."
         )
-    return f"{grey} becomes {(grey / 255 - MEAN) / STD:.2f} by `normalize`, and should become 0."
+    return f"{grey:g} becomes {(grey / 255 - MEAN) / STD:.2f} by `normalize`, and should become 0."
 
 
-SHARE = 0.2
+N_SOURCES = 2_000  # so many that a share drawn digit by digit is within 5 percentage points
+FEWEST_GAPS = 6  # between neighbours among hundreds of numbers drawn at random
 
 
-def _sources(n_versions=4) -> torch.Tensor:
-    "Of 200 digits in order four images each, shuffled."
+def _sources(n_versions) -> torch.Tensor:
+    "Of many digits in order some images each, shuffled."
     generator = torch.Generator().manual_seed(0)
-    order = torch.randperm(200 * n_versions, generator=generator)
-    return torch.arange(200).repeat(n_versions)[order]
+    order = torch.randperm(N_SOURCES * n_versions, generator=generator)
+    return torch.arange(N_SOURCES).repeat(n_versions)[order]
 
 
-@check("No digit is on both sides, the share is right, and the digits were drawn at random.")
-def check_split(validation_mask):
-    "`validation_mask(source, share)`: which images are for validation, given their digits."
-    source = _sources()
-    mask = torch.as_tensor(call(validation_mask, source, SHARE))
-    if mask.shape != source.shape or mask.dtype != torch.bool:
+def _mask_fault(mask: np.ndarray, source: np.ndarray, share: float) -> str | None:
+    "What is wrong with a mask of validation images."
+    if mask.shape != source.shape or mask.dtype != bool:
         return (
-            f"Return a mask: True or False for each of the {len(source)} images, "
-            f"not {mask.dtype} of shape {tuple(mask.shape)}."
+            f"Return a mask: True or False for each of the {len(source):,} images, "
+            f"not {shape_text(mask.shape)} of type {mask.dtype}."
         )
-    share = mask.double().mean().item()
-    if abs(share - SHARE) > 0.05:
+    found = mask.mean()
+    if abs(found - share) > 0.05:
         return (
-            f"{100 * share:.0f} % of the images are for validation; "
-            f"{100 * SHARE:.0f} % were asked for."
+            f"{100 * found:.0f} % of the images are for validation; "
+            f"{100 * share:.0f} % were asked for."
         )
-    both = set(source[mask].tolist()) & set(source[~mask].tolist())
-    if both:
+    both = np.intersect1d(source[mask], source[~mask])
+    if len(both):
         return (
             f"{len(both)} digits have versions on both sides. "
             "The network would be validated on digits that it was trained on."
         )
-    ids = sorted(set(source[mask].tolist()))
-    if ids[-1] - ids[0] == len(ids) - 1:
+    return _drawing_fault(np.unique(source[mask]))
+
+
+def _drawing_fault(drawn: np.ndarray) -> str | None:
+    "What is wrong with digits that should have been drawn at random."
+    gaps = np.unique(np.diff(drawn))
+    if len(gaps) == 1 and gaps[0] == 1:
         return (
             "The validation digits are neighbours in the list. If it is sorted by class or by "
             "writer, whole classes are missing from training: draw them at random."
         )
+    if len(gaps) < FEWEST_GAPS:
+        return (
+            f"The validation digits follow a rule: {drawn[0]}, {drawn[1]}, {drawn[2]}, "
+            f"{drawn[3]} … If the digits stand in a regular order, such as class after class, "
+            "some classes are never validated: draw them at random."
+        )
+
+
+@check(
+    "No digit is on both sides, the share is right, and the digits were drawn at random.",
+    FUNCTION,
+)
+def check_split(validation_mask):
+    "`validation_mask(source, share)`: which images are for validation, given their digits."
+    for n_versions, share in ((4, 0.2), (3, 0.5)):
+        source = _sources(n_versions)
+        mask = call(validation_mask, source.clone(), share, kind=VALUES)
+        if fault := _mask_fault(mask, source.numpy(), share):
+            return fault
+
+
+ONE_IMAGE = 0.41  # per cent; rounding may decide which of two neighbours is nearer
 
 
 def _accuracy(train: Digits, queries: Digits) -> float:
@@ -143,7 +169,10 @@ def _correct_accuracies(train: Digits, queries: Digits) -> dict[str, float]:
 
 @check(
     "A translation by two pixels lowers the accuracy of nearest neighbours, and translated copies "
-    "bring most of it back: that is augmentation without a network."
+    "bring most of it back: that is augmentation without a network.",
+    NUMBER,
+    NUMBER,
+    NUMBER,
 )
 def check_moved(plain, translated, augmented):
     "Accuracy of nearest neighbours in per cent: plain, translated, and with translated copies."
@@ -151,11 +180,7 @@ def check_moved(plain, translated, augmented):
     train = splits.train.subset(slice(1_000))
     queries = splits.valid.subset(slice(250))
     correct = _correct_accuracies(train, queries)
-    got = {
-        "plain": float(plain),
-        "translated": float(translated),
-        "augmented": float(augmented),
-    }
+    got = {"plain": plain, "translated": translated, "augmented": augmented}
     if all(0 <= value <= 1 for value in got.values()):
         return "These look like fractions: give them in per cent."
     if got["plain"] == 100:
@@ -174,7 +199,7 @@ def check_moved(plain, translated, augmented):
             "The copies are translated to the left only, and the queries to the right: "
             "make copies both ways."
         )
-    off = [name for name, value in got.items() if abs(value - correct[name]) > 0.2]
+    off = [name for name, value in got.items() if abs(value - correct[name]) > ONE_IMAGE]
     if off:
         return (
             f"`{off[0]}` is {got[off[0]]:.1f} here, and not what results from the first 1,000 "

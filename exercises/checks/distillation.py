@@ -1,19 +1,26 @@
 "Checks of exercises/distillation.ipynb."
 
+import functools
 import math
 from itertools import combinations
 
 import torch
 import torch.nn.functional as F
+from torch import nn, optim
 
-from checks import call, check
+from checks import FUNCTION, NUMBER, call, check
+from s6erav3 import load_pretrained
+from s6erav3.data.augment import normalize
+from s6erav3.data.mnist import load_splits
+from s6erav3.inference import predict_log_proba
 from s6erav3.training.distillation import distillation_loss
 
 PROBABILITIES = torch.tensor([0.98, 0.02])  # of the exercise
 
 
 @check(
-    "A temperature of 2 takes the root of the ratio of two probabilities: 49 to 1 becomes 7 to 1."
+    "A temperature of 2 takes the root of the ratio of two probabilities: 49 to 1 becomes 7 to 1.",
+    NUMBER,
 )
 def check_softened(probability):
     "The second probability at a temperature of 2."
@@ -46,7 +53,7 @@ def check_softened(probability):
             return reason
     if not math.isclose(probability, right, rel_tol=0.005):
         return (
-            f"{probability} is not it. The logarithms of the probabilities may serve as logits: "
+            f"{probability:g} is not it. The logarithms of the probabilities may serve as logits: "
             "halve both, exponentiate, and divide by the sum."
         )
 
@@ -92,27 +99,35 @@ def _with_mistakes(mistakes, alpha, temperature):
 
 def _loss_fault(got, alpha, temperature):
     "Which of the three mistakes explain a loss."
-    right = distillation_loss(*_batch(), alpha, temperature)
-    if torch.isclose(got, right, rtol=1e-4):
+    right = distillation_loss(*_batch(), alpha, temperature).item()
+    if math.isclose(got, right, rel_tol=1e-4):
         return None
     for n in range(1, len(MISTAKES) + 1):
         for mistakes in combinations(MISTAKES, n):
-            if torch.isclose(got, _with_mistakes(mistakes, alpha, temperature), rtol=1e-4):
+            value = _with_mistakes(mistakes, alpha, temperature).item()
+            if math.isclose(got, value, rel_tol=1e-4):
                 more = f" ({n - 1} more to find.)" if n > 1 else ""
                 return MISTAKES[mistakes[0]] + more
     return (
-        f"For alpha {alpha} and temperature {temperature} {right.item():.3f} is right, "
-        f"not {got.item():.3f}, and the three mistakes do not explain it."
+        f"For alpha {alpha} and temperature {temperature} {right:.3f} is right, "
+        f"not {got:.3f}, and the three mistakes do not explain it."
     )
 
 
-@check("It is the package's own loss, for any temperature and alpha.")
+@check("It is the package's own loss, for any temperature and alpha.", FUNCTION)
 def check_loss(loss):
     "`loss(logits, teacher_logits, labels, alpha, temperature)`."
     for alpha, temperature in EXAMPLES:
-        got = call(loss, *_batch(), alpha, temperature)
-        if fault := _loss_fault(got, alpha, temperature):
+        logits, teacher_logits, labels = _batch()
+        logits.requires_grad_()
+        found = call(loss, logits, teacher_logits, labels, alpha, temperature)
+        if fault := _loss_fault(NUMBER.of(found, "`loss` should return"), alpha, temperature):
             return fault
+        if not getattr(found, "requires_grad", False):
+            return (
+                "The number is right, but it has no gradient, so no student can be trained with "
+                "it: return the tensor."
+            )
 
 
 def _found_fault(got):
@@ -143,21 +158,65 @@ def _example():
     return logits, torch.tensor([3, 3, 3, 3, 5, 5, 8, 8, 0, 1])
 
 
-def _is_fraction(value) -> bool:
-    "Whether a value is a number between 0 and 1."
-    return not isinstance(value, str) and bool(0 <= value <= 1)
+def _other_fault(threes_found):
+    "What is wrong with the fraction in another example: two of three threes are found."
+    logits = torch.zeros(7, 10)
+    logits[:, 3] = torch.tensor([0.9, 0.1, 0.8, 0.3, 0.6, 0.2, 0.4])
+    labels = torch.tensor([3, 3, 3, 5, 8, 0, 1])
+    got = call(threes_found, logits, labels, kind=NUMBER)
+    if not math.isclose(got, 2 / 3, rel_tol=1e-3):
+        return (
+            "Of seven other images three are threes, and two of those are among the three with "
+            f"the highest logit for a three: 0.667 is right, not {got:.3g}."
+        )
+
+
+@functools.cache
+def _measured() -> tuple[float, float]:
+    "The two fractions of the exercise, measured."
+    splits = load_splits("auto")
+    images, labels = splits.train.subset(slice(1_000))
+    no_three = labels != 3
+    images, labels = normalize(images[no_three]), labels[no_three]
+    teacher_logits = predict_log_proba(load_pretrained("held_out"), images)
+    valid_images, valid_labels = splits.valid.subset(slice(1_000))
+    found = []
+    for alpha in (0.0, 1.0):
+        net = _student(images, labels, teacher_logits, alpha)
+        with torch.no_grad():
+            scores = net(normalize(valid_images))[:, 3]
+        threes = valid_labels == 3
+        highest = scores.topk(int(threes.sum())).indices
+        found.append(threes[highest].double().mean().item())
+    return found[0], found[1]
+
+
+def _student(images, labels, teacher_logits, alpha: float) -> nn.Module:
+    "The linear network of the exercise, trained."
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    optimizer = optim.Adam(net.parameters(), lr=0.003)
+    for _ in range(60):
+        optimizer.zero_grad()
+        distillation_loss(net(images), teacher_logits, labels, alpha, temperature=4.0).backward()
+        optimizer.step()
+    return net
 
 
 @check(
     "It was never shown a three, nor the label, and yet the images with the highest logit for a "
     "three are threes far more often than at random: it learned that from the teacher's "
-    "probabilities."
+    "probabilities.",
+    FUNCTION,
+    NUMBER,
+    NUMBER,
 )
 def check_unseen_class(threes_found, with_labels, with_teacher):
     "The fraction of threes among the images most like one, for two students."
-    if fault := _found_fault(float(call(threes_found, *_example()))):
+    fault = _found_fault(call(threes_found, *_example(), kind=NUMBER))
+    if fault := fault or _other_fault(threes_found):
         return fault
-    if not _is_fraction(with_labels) or not _is_fraction(with_teacher):
+    if not 0 <= with_labels <= 1 or not 0 <= with_teacher <= 1:
         return "The two measurements are fractions between 0 and 1."
     if math.isclose(with_labels, with_teacher):
         return (
@@ -169,8 +228,10 @@ def check_unseen_class(threes_found, with_labels, with_teacher):
             f"{with_labels:.2f} without the teacher and {with_teacher:.2f} with it: "
             "are the two swapped? Alpha 0 is labels alone."
         )
-    if with_teacher < 0.2:
-        return (
-            f"With the teacher more than {with_teacher:.2f} is found. "
-            "Leave the student and its temperature as they are given."
-        )
+    measured = _measured()
+    for name, given, right in zip(("labels", "teacher"), (with_labels, with_teacher), measured):
+        if abs(given - right) > 0.05:
+            return (
+                f"`with_{name}` is {given:.2f}, and the student as it is given finds "
+                f"{right:.2f} of the threes among the validation images."
+            )

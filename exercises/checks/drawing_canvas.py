@@ -6,12 +6,12 @@ from functools import cache
 import numpy as np
 import torch
 
-from checks import call, check
+from checks import FUNCTION, NUMBER, TENSOR, WHOLE, WrongAnswer, call, check, described, shape_text
 from s6erav3.models.weights import load_pretrained
 from s6erav3.pictures.canvas import CANVAS_SIZE, classify_drawing, example_drawing
 
 
-@check("So few bytes are sent at once, and the hand notices nothing.")
+@check("So few bytes are sent at once, and the hand notices nothing.", WHOLE, WHOLE)
 def check_bytes(there, back):
     "Bytes of pictures each way after a stroke, with the maps of conv2 shown."
     response = classify_drawing(example_drawing(), load_pretrained(), "conv2")
@@ -58,16 +58,16 @@ def _scaled(maps, low, high):
     return 255 * (maps - low) / (high - low)
 
 
-@check("All maps of a stage share one scale, from the smallest number to the largest.")
+@check("All maps of a stage share one scale, from the smallest number to the largest.", FUNCTION)
 def check_shades(shades):
     "`shades(maps)`: bytes from 0 to 255 in the same shape, on one scale for all channels."
     torch.manual_seed(0)
     maps = torch.randn(3, 4, 4) * torch.tensor([1.0, 5.0, 0.2])[:, None, None] + 2
     right = _scaled(maps, maps.min(), maps.max())
     each = _scaled(maps, maps.amin(dim=(1, 2), keepdim=True), maps.amax(dim=(1, 2), keepdim=True))
-    got = call(shades, maps.clone())
-    if tuple(got.shape) != (3, 4, 4):
-        return f"The shape became {tuple(got.shape)}; it should stay as it was."
+    got = call(shades, maps.clone(), kind=TENSOR)
+    if got.shape != (3, 4, 4):
+        return f"3×4×4 numbers became {shape_text(got.shape)}; the shape should stay as it was."
     if got.dtype != torch.uint8:
         kind = str(got.dtype).removeprefix("torch.")
         return f"The numbers are {kind}; the page wants bytes, `torch.uint8`."
@@ -84,7 +84,7 @@ def check_shades(shades):
             "Negative numbers, or too large ones, come out as wrong shades. The smallest number "
             "of all becomes 0 and the largest 255; what is between follows on a straight line."
         )
-    return _fault_of_flat(call(shades, torch.full((2, 3, 3), 1.5)))
+    return _fault_of_flat(call(shades, torch.full((2, 3, 3), 1.5), kind=TENSOR))
 
 
 def _fault_of_flat(flat):
@@ -117,7 +117,8 @@ def predictions() -> list:
 
 @check(
     "Half a three is predicted as other digits, at times with confidence: "
-    "the network was trained on whole digits only."
+    "the network was trained on whole digits only.",
+    WHOLE,
 )
 def check_settles(rows):
     "How many rows of the example have to be drawn for the prediction to be three from then on."
@@ -146,7 +147,7 @@ def check_settles(rows):
     )
 
 
-@check("Who asks faster than responses come falls behind further and further.")
+@check("Who asks faster than responses come falls behind further and further.", NUMBER, NUMBER)
 def check_queue(waiting, seconds):
     "How many requests of 40 ms wait after one came every 10 ms for a second, and how long."
     asked = 100
@@ -161,7 +162,7 @@ def check_queue(waiting, seconds):
         return "That would be so if a response took no longer than the next point takes to come."
     if abs(waiting - right) > 1:
         return (
-            f"{waiting} are not left waiting. "
+            f"{waiting:g} are not left waiting. "
             "How many requests come in a second, and how many are answered?"
         )
     if abs(seconds - each) < 0.001:
@@ -175,18 +176,28 @@ def check_queue(waiting, seconds):
         )
     if abs(seconds - right * each) > 0.1:
         return (
-            f"{seconds} seconds are not what those waiting take. "
+            f"{seconds:g} seconds are not what those waiting take. "
             "Each of them takes 40 ms, one after the other."
         )
 
 
-@check("The page gets text as JSON, pixels as bytes, and learns who had asked.")
+DRAWINGS = (  # who asks, and what was drawn
+    ("left", bytes([0, 255, 255, 0])),
+    ("right", bytes([255] * 9)),
+    ("left", bytes([0, 1, 127, 128, 200])),
+)
+
+
+@check("The page gets text as JSON, pixels as bytes, and learns who had asked.", FUNCTION)
 def check_answer(answer):
     "`answer(send, request, buffers)`: sends the share of ink and the negative of the drawing."
-    for view, drawing in (("left", bytes([0, 255, 255, 0])), ("right", bytes([255] * 9))):
+    for view, drawing in DRAWINGS:
         sent = []
-        request = {"view": view, "stage": "conv1"}
-        call(answer, lambda *message: sent.append(message), request, [memoryview(drawing)])
+
+        def send(content, buffers=()):
+            sent.append((content, buffers))
+
+        call(answer, send, {"view": view, "stage": "conv1"}, [memoryview(drawing)])
         if not sent:
             return (
                 "Nothing was sent. What a message's handler returns goes nowhere; "
@@ -197,22 +208,25 @@ def check_answer(answer):
                 f"It sent {len(sent)} messages for one request; "
                 "the page takes each of them for a response."
             )
-        content, *rest = sent[0]
-        fault = _fault_of_content(content, rest, view) or _fault_of_pixels(content, rest, drawing)
+        fault = _fault_of_content(*sent[0], view) or _fault_of_pixels(*sent[0], drawing)
         if fault:
             return fault
 
 
-def _fault_of_content(content, rest, view):
+def _fault_of_content(content, buffers, view):
     "What is wrong with the first part of a message and with whom it names, or None."
+    if type(content) is not dict:
+        return f"`send` takes a dictionary first, not {described(content)}."
     try:
         json.dumps(content)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         return (
             f"The first part of a message travels as JSON, and this cannot be put so: {error}. "
             "Plain numbers and texts can; pixels belong into the buffers."
         )
-    if not rest or not rest[0]:
+    if not isinstance(buffers, (list, tuple)):
+        return f"The buffers are handed to `send` as a list, not as {described(buffers)}."
+    if not buffers:
         return (
             "The negative is missing: "
             "it goes into a list of buffers, the second thing handed to `send`."
@@ -226,11 +240,13 @@ def _fault_of_content(content, rest, view):
         return f"The request came from {view!r}, and the response goes to {content['view']!r}."
 
 
-def _fault_of_pixels(content, rest, drawing):
+def _fault_of_pixels(content, buffers, drawing):
     "What is wrong with the negative of a drawing or with its share of ink, or None."
-    (negative,) = rest[0]
+    if len(buffers) != 1:
+        return f"There are {len(buffers)} buffers; the negative is one."
+    negative = buffers[0]
     if not isinstance(negative, (bytes, bytearray, memoryview)):
-        return f"The buffer is a {type(negative).__name__}; bytes are wanted."
+        return f"The buffer is {described(negative)}; bytes are wanted."
     if bytes(negative) == drawing:
         return "The drawing went back as it came; its negative is 255 minus each byte."
     if bytes(negative) != bytes(255 - pixel for pixel in drawing):
@@ -239,11 +255,12 @@ def _fault_of_pixels(content, rest, drawing):
             "as many bytes, each 255 minus the one that came."
         )
     share = sum(pixel > 127 for pixel in drawing) / len(drawing)
-    if content.get("ink") == share * len(drawing) != share:
+    ink = NUMBER.of(content.get("ink"), "`ink` should be")
+    if ink == share * len(drawing) != share:
         return "`ink` counts the pixels; their share of all is wanted."
-    if content.get("ink") != share:
+    if abs(ink - share) > 1e-6:
         return (
-            f"`ink` is {content.get('ink')!r} for the pixels {list(drawing)}; "
+            f"`ink` is {ink:g} for the pixels {list(drawing)}; "
             f"{share:g} of them are ink (more than 127)."
         )
 
@@ -254,7 +271,12 @@ MAX_PENDING = 3  # requests on their way at once
 def _asked(Page, moves: str) -> list:
     "What a page has asked about after moves, `d` for a drawing and `a` for a response."
     sent = []
-    page = Page(sent.append)
+    page = call(Page, sent.append)
+    for name in ("drawn", "answered"):
+        if not callable(getattr(page, name, None)):
+            raise WrongAnswer(
+                f"`Page(send)` should have a method `{name}`; it is {described(page)}."
+            )
     n = 0
     for move in moves:
         if move == "d":
@@ -266,7 +288,9 @@ def _asked(Page, moves: str) -> list:
 
 
 @check(
-    "Nothing queues up, the newest drawing is asked about, and the last one always gets a response."
+    "Nothing queues up, the newest drawing is asked about, "
+    "and the last one always gets a response.",
+    FUNCTION,
 )
 def check_page(Page):
     "`Page(send)` with `drawn(drawing)` and `answered()`, at most three requests on their way."

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import binomtest, norm
 
-from checks import call, check, make_quiz
+from checks import FUNCTION, LIST, NUMBER, call, check, make_quiz
 from s6erav3.evaluation.metrics import accuracy_interval, per_class
 from s6erav3.inference import Predictions
 
@@ -60,7 +60,9 @@ quiz = make_quiz(
 
 @check(
     "High recall alone is easy: a network that always predicts 8 misses no eight, "
-    "and is wrong nine times in ten."
+    "and is wrong nine times in ten.",
+    NUMBER,
+    NUMBER,
 )
 def check_always_eight(recall, precision):
     "A network that classifies every image as 8, tested on equally many images of each class."
@@ -90,10 +92,13 @@ def _width(n, share=0.995):
 
 @check(
     "The width is proportional to 1 over the root of the number of images: "
-    "half the width takes four times the images."
+    "half the width takes four times the images.",
+    NUMBER,
 )
 def check_half_as_wide(n_images):
     "How many test images make the interval half as wide as that of 10,000."
+    if n_images < 1:
+        return f"{n_images:g} images are none; more of them make the interval narrower."
     before = _width(10_000)
     after = _width(round(n_images))
     change = f"{before:.2f} → {after:.2f} percentage points"
@@ -140,6 +145,8 @@ def _pooled(first, second):
 
 def _threshold_fault(threshold, valid, test, target):
     "What is wrong with a threshold."
+    if not 0 <= threshold <= valid.confidence.max():
+        return f"{threshold:g} is the confidence of no image: nothing would be classified."
     ours = _threshold(valid, target)
     if abs(threshold - target) < 1e-6:
         return (
@@ -153,7 +160,8 @@ def _threshold_fault(threshold, valid, test, target):
         )
     if abs(threshold - _threshold(_pooled(valid, test), target)) < 0.011:
         return "The test set is pooled with the validation set, so it still affects the choice."
-    if abs(threshold - ours) > 0.011:
+    reaches = _share(valid, threshold) >= target - 1e-9
+    if not (reaches and threshold < ours + 0.011):
         return (
             f"On these predictions a threshold of {ours:.2f} is the lowest that reaches {target} "
             f"on the validation set; your answer is {threshold:.2f}."
@@ -182,13 +190,18 @@ def _share_fault(share, threshold, valid, test):
 
 @check(
     "The threshold is chosen on the validation set, and the figure comes from images that did not "
-    "affect the choice, even if it is lower than hoped for."
+    "affect the choice, even if it is lower than hoped for.",
+    FUNCTION,
 )
 def check_choose(choose):
     "`choose(valid, test, target)`: the threshold and the share that may be reported."
     valid = _simulate(4000, 1, 0)
     test = _simulate(4000, 2, 1)
-    threshold, share = call(choose, valid, test, 0.8)
+    pair = call(choose, valid, test, 0.8, kind=LIST)
+    if len(pair) != 2:
+        return f"Two numbers are wanted, the threshold and the share; there are {len(pair)}."
+    threshold = NUMBER.of(pair[0], "The threshold should be")
+    share = NUMBER.of(pair[1], "The share should be")
     if share > 1:
         return "Give the share as a fraction, from 0 to 1."
     fault = _threshold_fault(threshold, valid, test, 0.8)
@@ -242,12 +255,13 @@ def _mcnemar_fault(got, first, second):
 
 @check(
     "Only the images on which the networks differ can tell which is better, "
-    "and for those it is a coin toss."
+    "and for those it is a coin toss.",
+    FUNCTION,
 )
 def check_mcnemar(mcnemar):
     "`mcnemar(first, second)`: the p value of the exact McNemar test."
     for counts in ((20, 8, 10), (3, 12, 4), (5, 5, 40)):
         first, second = _correct(*counts)
-        got = float(call(mcnemar, first, second))
+        got = call(mcnemar, first.copy(), second.copy(), kind=NUMBER)
         if fault := _mcnemar_fault(got, first, second):
             return fault

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from checks import call, check
+from checks import FUNCTION, NUMBER, WHOLE, call, check
 
 
 def _largest_count(dtype) -> int:
@@ -16,7 +17,7 @@ def _largest_count(dtype) -> int:
     return int(n)
 
 
-@check("From there on neighbouring numbers are two apart, and a sum of ones does not grow.")
+@check("From there on neighbouring numbers are two apart, and a sum of ones does not grow.", WHOLE)
 def check_stops(n):
     "Where counting in bfloat16 ends."
     correct = _largest_count(torch.bfloat16)
@@ -76,6 +77,10 @@ class _Machine:
         return piece
 
 
+_SLOWED = (
+    "where the machine slows down half-way: all of `a` was measured before all of `b`, "
+    "and the two did not have the same conditions"
+)
 _TRIALS = (
     ({}, "though nothing disturbs it"),
     (
@@ -88,24 +93,48 @@ _TRIALS = (
         "where now and then another program interrupts a call: "
         "a mean or a sum includes the interruptions",
     ),
-    (
-        {"slow_after": 12},
-        "where the machine slows down half-way: all of `a` was measured before all of `b`, "
-        "and the two did not have the same conditions",
-    ),
+    *(({"slow_after": n}, _SLOWED) for n in (12, 2, 4, 30)),
 )
 
 
-@check("A first call, an interruption, a machine that slows down: none of them changes its result.")
+@check(
+    "A first call, an interruption, a machine that slows down: none of them changes its result.",
+    FUNCTION,
+)
 def check_times_longer(times_longer):
     "`times_longer(a, b, clock)`: how many times as long `a` takes as `b`."
     for disturbances, fault in _TRIALS:
         machine = _Machine(**disturbances)
-        got = call(times_longer, machine.work(0.03), machine.work(0.01), machine.clock)
+        tasks = machine.work(0.03), machine.work(0.01)
+        got = call(times_longer, *tasks, machine.clock, kind=NUMBER)
+        if machine.calls < 2:
+            return "Call both of them; what they do takes time on the clock that is passed."
         if math.isclose(got, 1 / 3, rel_tol=0.02):
             return "That is how many times as long `b` takes as `a`."
         if not math.isclose(got, 3, rel_tol=0.02):
             return f"`a` takes 3 times as long as `b`, and it gives {got:.2f} {fault}."
+
+
+class _Watch(TorchDispatchMode):
+    "Notices an operation that the exercise rules out."
+
+    def __init__(self, n: int):
+        super().__init__()
+        self.n = n
+        self.fault = ""
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        result = operation(*args, **(kwargs or {}))
+        name = operation.__name__.split(".")[0].removeprefix("_").removesuffix("_")
+        if name in ("var", "std", "var_mean", "std_mean"):
+            self.fault = f"Without `{name.split('_')[0]}`: compute it from two sums."
+        double = isinstance(result, torch.Tensor) and result.dtype == torch.float64
+        if double and result.numel() >= self.n:
+            self.fault = (
+                "float64 would do, but takes twice the memory and time; stay in float32, and "
+                "make the numbers small instead."
+            )
+        return result
 
 
 def _reason(got: float, x: torch.Tensor) -> str:
@@ -129,13 +158,16 @@ def _reason(got: float, x: torch.Tensor) -> str:
     return "."
 
 
-@check("Sums about a number near the mean: exact enough, in one pass.")
+@check("Sums about a number near the mean: exact enough, in one pass.", FUNCTION)
 def check_variance(variance):
     "`variance(x)` by sums, of float32 numbers far from 0."
     small = torch.randn(10_000, generator=torch.Generator().manual_seed(0))
     large = torch.randn(10_000, generator=torch.Generator().manual_seed(1)) + 10_000
     for x in (torch.tensor([1.0, 2.0, 3.0, 6.0]), small, large):
-        got = float(call(variance, x))
+        with _Watch(len(x)) as watch:
+            got = call(variance, x.clone(), kind=NUMBER)
+        if watch.fault:
+            return watch.fault
         correct = x.double().var(correction=0).item()
         if math.isclose(got, correct, rel_tol=1e-3):
             continue

@@ -3,10 +3,9 @@
 import os
 import tempfile
 import threading
-import time
 from pathlib import Path
 
-from checks import call, check
+from checks import FUNCTION, TEXTS, call, check
 from s6erav3.files import exclusive_lock
 
 STEPS = {
@@ -38,11 +37,11 @@ def _found_after(done) -> set:
 
 @check(
     "A power cut after any step leaves the old text or the new one, "
-    "and after the last step the new one for certain."
+    "and after the last step the new one for certain.",
+    TEXTS,
 )
 def check_order(order):
     "The steps of an atomic write in their order."
-    order = list(order)
     if unknown := [step for step in order if step not in STEPS]:
         return f"{unknown[0]!r} is none of the steps."
     if len(set(order)) < len(order):
@@ -69,6 +68,11 @@ OLD = "the old poem\n"
 PARTS = ["Half a league, ", "half a league,\n"]
 
 
+def _text(path: Path) -> str | None:
+    "What a file holds; None if it is not there."
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
 def _others(path: Path) -> list[str]:
     "The names of other files in the same folder."
     return sorted(set(os.listdir(path.parent)) - {path.name})
@@ -76,7 +80,7 @@ def _others(path: Path) -> list[str]:
 
 def _fault_after_failure(path: Path) -> str | None:
     "What is wrong in the folder after the parts stopped coming."
-    if path.read_text(encoding="utf-8") != OLD:
+    if _text(path) != OLD:
         return "When the parts stop coming, the old text is gone, and half of the new one is there."
     if others := _others(path):
         return f"After a failure the file {others[0]} is left."
@@ -84,14 +88,17 @@ def _fault_after_failure(path: Path) -> str | None:
 
 def _fault_after_success(path: Path) -> str | None:
     "What is wrong in the folder after all parts were written."
-    found = path.read_text(encoding="utf-8")
+    found = _text(path)
     if found != "".join(PARTS):
         return f"The file holds {found!r} in the end, not {''.join(PARTS)!r}."
     if others := _others(path):
         return f"After a success the file {others[0]} is left."
 
 
-@check("A reader sees the old text until the new one is complete, and a failure leaves no trace.")
+@check(
+    "A reader sees the old text until the new one is complete, and a failure leaves no trace.",
+    FUNCTION,
+)
 def check_save(save):
     "`save(path, parts)`: write texts that come one after another, all of them or nothing."
     with tempfile.TemporaryDirectory() as folder:
@@ -100,24 +107,26 @@ def check_save(save):
         inode = path.stat().st_ino
         seen = []
 
-        def parts(fail):
+        def parts(error):
             for part in PARTS:
                 yield part
-                seen.append(path.read_text(encoding="utf-8"))
-                if fail:
-                    raise InterruptedError("the power is gone")
+                seen.append(_text(path))
+                if error:
+                    raise error
 
-        try:
-            call(save, path, parts(True))
-        except InterruptedError:
-            pass
-        else:
-            return (
-                "A failed write raises no error: its caller would believe that the file is there."
-            )
-        if fault := _fault_after_failure(path):
-            return fault
-        call(save, path, parts(False))
+        for error in (InterruptedError("the power is gone"), ValueError("no such verse")):
+            try:
+                call(save, path, parts(error))
+            except type(error):
+                pass
+            else:
+                return (
+                    "A failed write raises no error: its caller would believe that the file is "
+                    "there."
+                )
+            if fault := _fault_after_failure(path):
+                return fault
+        call(save, path, parts(None))
         if fault := _fault_after_success(path):
             return fault
         if any(text != OLD for text in seen):
@@ -144,26 +153,27 @@ def _counts(add, folder: str) -> tuple[list, bool, str]:
     other = threading.Thread(target=work, daemon=True)
     with exclusive_lock(folder):
         other.start()
-        time.sleep(0.3)
-        early = path.read_text()
+        other.join(0.3)
+        early = _text(path)
         path.write_text("5")
     other.join(5)
     return failed, not other.is_alive(), early
 
 
-@check("It waits for the lock, and counts from what it finds then.")
+@check("It waits for the lock, and counts from what it finds then.", FUNCTION)
 def check_add(add):
     "`add(folder)`: add one to the number in count.txt, however many do so at the same time."
     with tempfile.TemporaryDirectory() as folder:
         failed, ended, early = _counts(add, folder)
-        count = (Path(folder) / "count.txt").read_text()
+        count = _text(Path(folder) / "count.txt")
+        count = count and count.strip()
     if failed and isinstance(failed[0], BlockingIOError):
         return "Where another holds the lock it stops with an error: wait a little and try again."
     if failed:
         raise failed[0]
     if not ended:
         return "It has not ended five seconds after the lock was released."
-    if early != "1":
+    if (early or "").strip() != "1":
         return f"While another held the lock, the count was changed to {early}."
     if count == "5":
         return "Where another holds the lock, nothing is added at all: wait and try again."

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from checks import call, check, make_quiz
+from checks import FUNCTION, NUMBER, call, check, instance_of, make_quiz, shape_text
 from s6erav3 import MNISTModel
 from s6erav3.data.augment import normalize
 from s6erav3.inference import Predictions
@@ -65,7 +65,7 @@ quiz = make_quiz(
 CONFIDENCE = 0.98  # of the wrong prediction in the exercise
 
 
-@check("All other classes together have 0.02, and the label has at most that.")
+@check("All other classes together have 0.02, and the label has at most that.", NUMBER)
 def check_least_loss(loss):
     "The least loss of an image that is misclassified with a confidence of 0.98."
     left = 1 - CONFIDENCE
@@ -134,11 +134,11 @@ def _wrong_gains(judge, network):
     }
 
 
-@check("What is hard for one network is hard for another: leaving it out helps both.")
+@check("What is hard for one network is hard for another: leaving it out helps both.", FUNCTION)
 def check_gain(gain):
     "`gain(judge, network)`: percentage points gained without what the judge misclassifies."
     judge, network = _two_networks()
-    got = float(call(gain, judge, network))
+    got = call(gain, judge, network, kind=NUMBER)
     right = 100 * (network.correct[judge.correct].mean() - network.correct.mean())
     if abs(got - right) < 1e-6:
         return None
@@ -182,14 +182,14 @@ def _change(model, before):
         )
 
 
-@check("The right layer, the right mode, and the network is as it was.")
+@check("The right layer, the right mode, and the network is as it was.", FUNCTION)
 def check_share_of_zeros(share_of_zeros):
     "`share_of_zeros(model, images)`: of the outputs of conv1's ReLU."
     model, images = _trained_once()
     with torch.inference_mode():
         right = (model.conv1[:2](normalize(images)) == 0).float().mean().item()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    got = float(call(share_of_zeros, model, images))
+    got = call(share_of_zeros, model, images, kind=NUMBER)
     if fault := _change(model, before):
         return fault
     if got > 1:
@@ -205,6 +205,20 @@ def check_share_of_zeros(share_of_zeros):
         return (
             f"{right:.3f} is right for this network, not {got:.3f}. "
             "Which module's output is it, and are the images normalised?"
+        )
+    return _fault_of_modes(share_of_zeros, model, images)
+
+
+def _fault_of_modes(share_of_zeros, model, images) -> str | None:
+    "What is wrong with the modes of a network of which a part was in evaluation mode."
+    model.train()
+    model.conv2.eval()
+    modes = [module.training for module in model.modules()]
+    call(share_of_zeros, model, images, kind=NUMBER)
+    if [module.training for module in model.modules()] != modes:
+        return (
+            "A part of the network was in evaluation mode before, and is not afterwards: "
+            "give each module back the mode that it had, as `with eval_mode(model):` does."
         )
 
 
@@ -222,8 +236,10 @@ def _average_fault(got, each):
             "Average the probabilities themselves."
         )
     if np.allclose(got, each.sum(axis=0)):
-        return "The probabilities of an image add up to 3. Divide by the number of networks."
-    geometric = each.prod(axis=0) ** (1 / 3)
+        return (
+            "The probabilities of an image add up to more than 1. Divide by the number of networks."
+        )
+    geometric = each.prod(axis=0) ** (1 / len(each))
     if np.allclose(_normalised(got), _normalised(geometric)):
         return (
             "That is the geometric mean, an average of logarithms: one network that finds a class "
@@ -238,20 +254,34 @@ def _average_fault(got, each):
         return "The probabilities are not the mean over the networks for each image."
 
 
-@check("An average keeps the confidence of each network, which a vote discards.")
+@check("An average keeps the confidence of each network, which a vote discards.", FUNCTION)
 def check_ensemble(ensemble):
     "`ensemble(parts)`: one `Predictions` from several, their probabilities averaged."
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, 300)
     parts = [Predictions(labels, rng.dirichlet(np.full(10, 0.3), 300)) for _ in range(3)]
-    got = call(ensemble, parts)
-    if not isinstance(got, Predictions):
-        return f"It should return one `Predictions`, not {type(got).__name__}."
+    each = np.stack([part.probabilities for part in parts])
+    fault = _ensemble_fault(ensemble, parts, each)
+    if fault:
+        return fault
+    if not np.array_equal(np.stack([part.probabilities for part in parts]), each):
+        return "It has changed the probabilities of a network that it was given: work on a copy."
+    if fault := _ensemble_fault(ensemble, parts[:2], each[:2]):
+        return f"Of three networks it is right, of two it is not. {fault}"
+
+
+PREDICTIONS = instance_of("one `Predictions`", Predictions)
+
+
+def _ensemble_fault(ensemble, parts: list[Predictions], each: np.ndarray) -> str | None:
+    "What is wrong with the ensemble of some networks, whose probabilities are `each`."
+    labels = parts[0].labels.copy()
+    got = call(ensemble, list(parts), kind=PREDICTIONS)
     if not np.array_equal(got.labels, labels):
         return "The labels are no longer those of the images."
     if got.probabilities.shape != (300, 10):
         return (
-            f"For 300 images the probabilities have the shape {got.probabilities.shape}, "
-            "not (300, 10): average over the networks, not over images or classes."
+            f"For 300 images there are {shape_text(got.probabilities.shape)} as probabilities, "
+            "not 300×10: average over the networks, not over images or classes."
         )
-    return _average_fault(got.probabilities, np.stack([part.probabilities for part in parts]))
+    return _average_fault(got.probabilities, each)

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from checks import call, check, make_quiz
+from checks import ARRAY, FUNCTION, NUMBER, WHOLE, call, check, make_quiz, shape_text
 from s6erav3.data.augment import normalize
 from s6erav3.data.mnist import load_splits
 from s6erav3.models.model import CHANNELS, MNISTModel, count_parameters, eval_mode
@@ -58,7 +58,8 @@ quiz = make_quiz(
 
 @check(
     "The 1×1 convolution of 104 parameters saves more than it costs, "
-    "because conv3 then has 8 input channels and not 12."
+    "because conv3 then has 8 input channels and not 12.",
+    WHOLE,
 )
 def check_count(parameters):
     "All parameters where transition1 only pools and conv3 takes what conv2 outputs."
@@ -85,18 +86,19 @@ def check_count(parameters):
         )
 
 
-@check("Two convolutions without a nonlinearity between them are one.")
+@check("Two convolutions without a nonlinearity between them are one.", FUNCTION)
 def check_merge(merge):
     "`merge(first, second)`: 5×5 weights that do what two 3×3 filters do one after the other."
     generator = torch.Generator().manual_seed(0)
     first, second = torch.randn(2, 3, 3, generator=generator)
     image = torch.randn(1, 1, 12, 12, generator=generator)
-    weights = torch.as_tensor(call(merge, first.clone(), second.clone()), dtype=torch.float32)
-    if weights.shape != (5, 5):
+    found = call(merge, first.clone(), second.clone(), kind=ARRAY)
+    if found.shape != (5, 5):
         return (
             "Two filters of 3×3 cover 5×5 pixels together; "
-            f"your weights are {'×'.join(map(str, weights.shape))}."
+            f"your weights are {shape_text(found.shape)}."
         )
+    weights = torch.as_tensor(found, dtype=torch.float32)
     expected = F.conv2d(F.conv2d(image, first[None, None]), second[None, None])
 
     def gives_expected(w):
@@ -149,7 +151,7 @@ def _wrong_modes(model) -> str:
     return "Afterwards all of the network is in training mode. A part of it was not, before."
 
 
-@check("It uses the averages that training stored, and leaves the network as it was.")
+@check("It uses the averages that training stored, and leaves the network as it was.", FUNCTION)
 def check_accuracy(accuracy):
     "`accuracy(model, digits)`: per cent of correct predictions, the network left as it was."
     model = load_pretrained()
@@ -160,9 +162,7 @@ def check_accuracy(accuracy):
     modes = [m.training for m in model.modules()]
     state = {name: t.clone() for name, t in model.state_dict().items()}
     with eval_mode(model):
-        got = call(accuracy, model, digits)
-    if isinstance(got, torch.Tensor):
-        got = got.item()
+        got = call(accuracy, model, digits, kind=NUMBER)
     if abs(100 * got - correct) < 1e-3:
         return "This is a fraction: give it in per cent."
     if abs(got - correct) > 1e-3:
@@ -170,7 +170,7 @@ def check_accuracy(accuracy):
             f"Of a network in evaluation mode it returns {got:.1f} %; "
             f"{correct:.1f} % of the predictions are correct."
         )
-    got = call(accuracy, model, digits)
+    got = call(accuracy, model, digits, kind=NUMBER)
     changed = [name for name, t in model.state_dict().items() if not torch.equal(t, state[name])]
     if changed:
         return (

@@ -5,14 +5,15 @@ import math
 import torch
 import torch.nn.functional as F
 
-from checks import call, check
+from checks import FUNCTION, NAMES, NUMBER, TENSOR, call, check
 from s6erav3 import MNISTModel, load_pretrained
 
 LR = 0.02  # the learning rate that the exercise gives
 
 
 @check(
-    "Every direction has its full part, so the norm of the step is larger than in any direction."
+    "Every direction has its full part, so the norm of the step is larger than in any direction.",
+    NUMBER,
 )
 def check_step_norm(step_norm):
     "Norm of an exactly orthogonal step for conv4."
@@ -43,7 +44,7 @@ def check_step_norm(step_norm):
 def _matrix_fault(got, matrix):
     "What is wrong with the orthogonal matrix nearest to `matrix`."
     size = f"{matrix.shape[0]} × {matrix.shape[1]}"
-    if not isinstance(got, torch.Tensor) or got.shape != matrix.shape:
+    if got.shape != matrix.shape:
         return (
             f"A matrix of {size} should come back as one; `full_matrices=False` leaves out what "
             "a matrix that is not square does not need."
@@ -73,12 +74,13 @@ def _reason(got, values, s):
     return "; all should be 1."
 
 
-@check("Same directions, all singular values 1: the nearest matrix of that kind.")
+@check("Same directions, all singular values 1: the nearest matrix of that kind.", FUNCTION)
 def check_nearest_orthogonal(nearest_orthogonal):
     "`nearest_orthogonal(matrix)`: the same singular vectors, all singular values 1."
     for shape in ((5, 5), (4, 9), (9, 4)):
         matrix = torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
-        if fault := _matrix_fault(call(nearest_orthogonal, matrix), matrix):
+        got = call(nearest_orthogonal, matrix.clone(), kind=TENSOR).to(matrix.dtype)
+        if fault := _matrix_fault(got, matrix):
             return fault
 
 
@@ -120,21 +122,23 @@ def _cosine_fault(got, layer):
 
 @check(
     "Where batch normalisation follows, the gradient has no component along the kernel, because "
-    "its norm has no effect. So every step is orthogonal to the kernel, and makes it longer."
+    "its norm has no effect. So every step is orthogonal to the kernel, and makes it longer.",
+    FUNCTION,
+    NAMES,
 )
 def check_cosine(cosine, orthogonal_layers):
     "`cosine(layer)`: of parameters and gradient; and the layers where it is nearly 0."
     layers = _layers()
     for name, layer in layers.items():
-        if fault := _cosine_fault(float(call(cosine, layer)), layer):
+        if fault := _cosine_fault(call(cosine, layer, kind=NUMBER), layer):
             return f"For {name} it returns {fault}"
     right = {name for name, layer in layers.items() if abs(_cosine(layer)) < 0.001}
-    if isinstance(orthogonal_layers, str):
-        return 'Give the names as a set, as in {"conv1", "fc"}.'
-    if extra := set(orthogonal_layers) - right:
+    if unknown := orthogonal_layers - layers.keys():
+        return f"There is no layer {min(unknown)[:40]!r}; the names are {', '.join(layers)}."
+    if extra := orthogonal_layers - right:
         return (
             f"Not for {', '.join(sorted(extra))}: look at the cosine there. "
             "What follows that layer?"
         )
-    if missing := right - set(orthogonal_layers):
+    if missing := right - orthogonal_layers:
         return f"There are more: {len(missing)} with a cosine as small are not among yours."

@@ -3,11 +3,11 @@
 import numpy as np
 from torch import nn
 
-from checks import call, check
+from checks import ANY_NUMBER, FUNCTION, NUMBER, call, check
 from s6erav3 import layer_table
 
 
-@check("The part that is not accelerated soon takes most of the time.")
+@check("The part that is not accelerated soon takes most of the time.", NUMBER, ANY_NUMBER)
 def check_faster_step(twice, at_most):
     "A step of 30 ms, 18 of them in convolutions: the gain with these twice as fast, or free."
     step = 30
@@ -64,11 +64,11 @@ def _fault_of_intensity(ratio: float, channels_in: int, channels_out: int) -> st
     return None
 
 
-@check("So few channels do few operations with each byte, and wait for the memory.")
+@check("So few channels do few operations with each byte, and wait for the memory.", FUNCTION)
 def check_intensity(intensity):
     "`intensity(channels_in, channels_out, side)` of a 3×3 convolution with padding 1, float32."
     for channels_in, channels_out, side in ((8, 12, 28), (1, 8, 28), (64, 64, 14)):
-        got = float(call(intensity, channels_in, channels_out, side))
+        got = call(intensity, channels_in, channels_out, side, kind=NUMBER)
         correct = _intensity(channels_in, channels_out, side)
         if np.isclose(got, correct, rtol=0.01):
             continue
@@ -132,20 +132,23 @@ _TRIALS = (
         "measure more often, and take a number that does not.",
     ),
     (
-        {"slowdown": 0.02},
+        {"slowdown": 0.05},
         "This machine becomes slower as it gets warm, and you timed one call after the other "
         "was finished. Time them in turn.",
     ),
 )
 
 
-@check("It takes turns, leaves the first calls out, and is not misled by an interruption.")
+@check(
+    "It takes turns, leaves the first calls out, and is not misled by an interruption.",
+    FUNCTION,
+)
 def check_ratio(ratio):
     "`ratio(a, b, clock)`: how many times as long the call `a` takes as the call `b`."
     correct = 1.5
     for disturbances, reason in _TRIALS:
         machine = Machine(0.03, 0.02, **disturbances)
-        got = float(call(ratio, *machine.tasks, machine.clock))
+        got = call(ratio, *machine.tasks, machine.clock, kind=NUMBER)
         if machine.calls < 2:
             return "Call both of them; what they do takes time on the clock that is passed."
         if abs(got - correct) < 0.08:

@@ -6,7 +6,7 @@ from operator import mul
 import torch
 from torch import nn
 
-from checks import call, check, make_quiz
+from checks import FUNCTION, WHOLE, call, check, make_quiz
 from s6erav3.anatomy.table import layer_table
 from s6erav3.models.model import MNISTModel
 
@@ -56,7 +56,8 @@ quiz = make_quiz(
 
 @check(
     "Each layer adds its kernel less one, times the jump of its input; "
-    "so the same kernel adds twice as much after the pooling."
+    "so the same kernel adds twice as much after the pooling.",
+    WHOLE,
 )
 def check_pixels(pixels):
     "conv1 → conv2 → MaxPool2d(2) → conv3: the receptive field of conv3."
@@ -82,7 +83,8 @@ def check_pixels(pixels):
 
 @check(
     "Half the height and half the width are a quarter of the positions, "
-    "and the number of weights does not change."
+    "and the number of weights does not change.",
+    WHOLE,
 )
 def check_macs(macs):
     "Multiply-adds of conv2 if the pooling comes before it."
@@ -141,11 +143,11 @@ def _why_wrong(field, layers) -> str:
     return ""
 
 
-@check("It agrees with the layer table on stacks of layers it had not seen.")
+@check("It agrees with the layer table on stacks of layers it had not seen.", FUNCTION)
 def check_recurrence(receptive_field):
     "`receptive_field(layers)`: after a list of (kernel, stride)."
     for layers in STACKS:
-        field = call(receptive_field, layers)
+        field = call(receptive_field, list(layers), kind=WHOLE)
         right = _field(layers)
         if field != right:
             reason = _why_wrong(field, layers)
@@ -153,14 +155,16 @@ def check_recurrence(receptive_field):
     return None
 
 
-@check("The gradient gives the same as the formula, without a formula.")
+@check("The gradient gives the same as the formula, without a formula.", FUNCTION)
 def check_gradient(n_rows):
     "`n_rows(model)`: input rows that the middle position of the first output channel depends on."
     torch.manual_seed(0)
-    for kernel, stride in ((3, 1), (5, 1), (3, 2)):
-        model = nn.Sequential(nn.Conv2d(1, 2, kernel, stride=stride), nn.Conv2d(2, 2, 3))
-        found = call(n_rows, model)
-        right = kernel + 2 * stride
+    for kernel, stride in (((3, 3), 1), ((5, 5), 1), ((3, 3), 2), ((5, 3), 1), ((3, 7), 2)):
+        first = nn.Conv2d(1, 2, kernel, stride=stride, padding=1)
+        model = nn.Sequential(first, nn.Conv2d(2, 2, 3, padding=1))
+        found = call(n_rows, model, kind=WHOLE)
+        rows, columns = kernel
+        right = rows + 2 * stride
         if found == right * right:
             return f"{found} is the number of pixels in the square; count its rows."
         if found == 28:
@@ -168,9 +172,16 @@ def check_gradient(n_rows):
                 "It returns all 28 rows: take the gradient of one position in the middle, "
                 "not of the sum of the whole map."
             )
+        if found == columns + 2 * stride != right:
+            return f"{found} is the number of columns; count the rows."
+        if found in (right - 1, right - 2):
+            return (
+                f"It returns {found} rows, and {right} is right: at the border of the map part of "
+                "the field lies outside of the image. Take a position in the middle."
+            )
         if found != right:
             return (
-                f"For a {kernel}×{kernel} convolution of stride {stride} before a 3×3 one "
+                f"For a convolution of {rows}×{columns} and stride {stride} before a 3×3 one "
                 f"it returns {found} rows; {right} is right."
             )
     return None

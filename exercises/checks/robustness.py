@@ -4,7 +4,7 @@ import functools
 
 import torch
 
-from checks import call, check
+from checks import FUNCTION, TENSOR, WHOLE, call, check, instance_of, shape_text
 from s6erav3 import MNISTModel, layer_table, load_pretrained
 from s6erav3.data.augment import normalize
 from s6erav3.data.mnist import Digits, load_splits
@@ -16,7 +16,9 @@ FIRST, LAST = 4, 23  # columns of ink
 
 @check(
     "The last columns are outside the receptive field, so there is less room on the right "
-    "than on the left. That fits the curve of the shift."
+    "than on the left. That fits the curve of the shift.",
+    WHOLE,
+    WHOLE,
 )
 def check_room(right, left):
     "By how many pixels a digit in columns 4 to 23 may be shifted and still be seen completely."
@@ -50,7 +52,7 @@ def check_room(right, left):
 def _repeat_fault(out, again, given, grey):
     "What is wrong with a corruption before its values are looked at."
     if out.shape != grey.shape:
-        return f"Images of shape {tuple(grey.shape)} came back as {tuple(out.shape)}."
+        return f"{shape_text(grey.shape)} were given, and {shape_text(out.shape)} came back."
     if not torch.equal(given, grey):
         return (
             "It changes the images it was given, so the next corruption would get corrupted ones. "
@@ -91,17 +93,22 @@ def _salt_fault(out, grey, share):
 
 
 @check(
-    "The same result for the same call, another for each image, and the given images are unchanged."
+    "The same result for the same call, another for each image, "
+    "and the given images are unchanged.",
+    FUNCTION,
 )
 def check_salt(salt):
     "`salt(images, share)`: replaces pixels by ink and background."
     grey = torch.full((60, 1, 28, 28), 0.5)
     given = grey.clone()
-    out = call(salt, given, 0.2)
-    again = call(salt, grey.clone(), 0.2)
+    out = call(salt, given, 0.2, kind=TENSOR)
+    again = call(salt, grey.clone(), 0.2, kind=TENSOR)
     if fault := _repeat_fault(out, again, given, grey) or _salt_fault(out, grey, 0.2):
         return fault
-    if not torch.equal(call(salt, grey.clone(), 0), grey):
+    other = call(salt, grey.clone(), 0.6, kind=TENSOR)
+    if fault := _salt_fault(other, grey, 0.6):
+        return fault
+    if not torch.equal(call(salt, grey.clone(), 0, kind=TENSOR), grey):
         return "With a share of 0 nothing should change."
 
 
@@ -149,21 +156,24 @@ def _accuracy_fault(model, finetuned, test):
         )
 
 
+NETWORK = instance_of(
+    "a network (`fit` trains one in place and returns the history)", torch.nn.Module
+)
+
+
 @check(
     "A few noisy images were enough: the filters were there, "
-    "but nothing in training had made them ignore noise."
+    "but nothing in training had made them ignore noise.",
+    FUNCTION,
 )
 def check_finetune(finetune):
     "`finetune(model, digits)`: a copy of the network that also classifies noisy images."
     train, test = _digits()
     model = load_pretrained()
     state = load_pretrained().state_dict()
-    finetuned = call(finetune, model, train)
-    if not isinstance(finetuned, torch.nn.Module):
-        return (
-            f"It should return a network, not {type(finetuned).__name__}. "
-            "(`fit` trains in place and returns the history.)"
-        )
+    finetuned = call(finetune, model, train, kind=NETWORK)
+    if finetuned.state_dict().keys() != state.keys():
+        return "The returned network is not a copy of the given one: it has other layers."
     if not _same_weights(model, state):
         return (
             "The given network has changed, so before and after cannot be compared. "

@@ -3,10 +3,14 @@
 import numpy as np
 from scipy import integrate, stats
 
-from checks import call, check
+from checks import FUNCTION, NUMBER, TEXT, call, check
 
 
-@check("With so few images, a difference of 0.05 percentage points is less than sampling noise.")
+@check(
+    "With so few images, a difference of 0.05 percentage points is less than sampling noise.",
+    NUMBER,
+    NUMBER,
+)
 def check_resolution(images, standard_error):
     "0.05 percentage points of 5,000 images, and the standard error of an accuracy of 99.4 %."
     n = 5_000
@@ -46,12 +50,14 @@ def expected_bias(n: int) -> float:
     return integrate.quad(integrand, -8, 8)[0]
 
 
-@check("The best of ten seeds is one and a half standard deviations better than its recipe.")
+@check(
+    "The best of ten seeds is one and a half standard deviations better than its recipe.", FUNCTION
+)
 def check_bias(bias):
     "`bias(n)`: by how many standard deviations the best of `n` equal runs exceeds their mean."
     for n in (2, 5, 10):
-        got = float(call(bias, n))
-        again = float(call(bias, n))
+        got = call(bias, n, kind=NUMBER)
+        again = call(bias, n, kind=NUMBER)
         correct = expected_bias(n)
         if abs(got - again) > 0.1:
             return (
@@ -126,12 +132,12 @@ def example_records(names: tuple = tuple(_STORIES), seed: int = 0) -> list[dict]
     return [records[i] for i in np.random.default_rng(seed).permutation(len(records))]
 
 
-@check("It chose by the validation accuracy of the last epoch, on average over seeds.")
+@check("It chose by the validation accuracy of the last epoch, on average over seeds.", FUNCTION)
 def check_choose(choose):
     "`choose(records)`: the name of the recipe to take."
     for names in (("a", "b", "c", "d", "e"), ("wide", "narrow", "slow", "quick", "plain")):
         stories = dict(zip(names, _STORIES))
-        got = call(choose, example_records(names, seed=len(names[0])))
+        got = call(choose, example_records(names, seed=len(names[0])), kind=TEXT)
         if got not in stories:
             return f"It gives {got!r}; a recipe's name is wanted, as it stands in `recipe_name`."
         if stories[got] != "steady":

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from checks import call, check
+from checks import FUNCTION, VALUES, WHOLE, call, check, shape_text
 from s6erav3.anatomy.table import layer_table
 
 
@@ -22,7 +22,7 @@ class _Branches(nn.Module):
         return self.last(self.left(x) + self.right(x))
 
 
-@check("The wider branch decides, and the last convolution adds its reach.")
+@check("The wider branch decides, and the last convolution adds its reach.", WHOLE)
 def check_branches(pixels):
     "The receptive field after two branches, their sum, and a convolution."
     fields = layer_table(_Branches()).set_index("layer")["receptive_field"]
@@ -52,10 +52,10 @@ def check_branches(pixels):
     )
 
 
-@check("A tracing rule needs to know nothing of an operation but its taps.")
+@check("A tracing rule needs to know nothing of an operation but its taps.", FUNCTION)
 def check_taps(taps):
     "`taps(positions)`: the input positions of nearest-neighbour upsampling by 2, `(n, 1)`."
-    found = np.asarray(call(taps, np.arange(14)))
+    found = call(taps, np.arange(14), kind=VALUES)
     if found.shape == (14,):
         return (
             "The taps need a second axis: each position has a row of taps, "
@@ -67,8 +67,19 @@ def check_taps(taps):
             "here each new position is a copy of one."
         )
     if found.shape != (14, 1):
-        return f"For 14 positions return 14 rows of one tap; these are {found.shape}."
-    return _wrong_taps(found[:, 0])
+        return f"For 14 positions return 14 rows of one tap; these are {shape_text(found.shape)}."
+    return _wrong_taps(found[:, 0]) or _fault_of_some(taps)
+
+
+def _fault_of_some(taps) -> str | None:
+    "What is wrong with the taps of positions that are not all positions from 0 on."
+    positions = np.array([9, 2, 2, 13])
+    found = call(taps, positions.copy(), kind=VALUES)
+    if found.shape != (4, 1) or (found[:, 0] != positions // 2).any():
+        return (
+            f"For all positions from 0 on it is right, but for {positions.tolist()} the taps are "
+            f"{(positions // 2).tolist()}, not {found.ravel()[:8].tolist()}: use the positions."
+        )
 
 
 def _wrong_taps(taps: np.ndarray) -> str | None:
@@ -116,12 +127,12 @@ def _dependencies(operation, n) -> torch.Tensor:
     return torch.stack(columns, dim=1)
 
 
-@check("It found every dependency of operations that it had not seen.")
+@check("It found every dependency of operations that it had not seen.", FUNCTION)
 def check_dependencies(dependencies):
     "`dependencies(operation, n)`: which results depend on which of `n` numbers, `(results, n)`."
     n = 8
     for name, operation in OPERATIONS.items():
-        found = torch.as_tensor(call(dependencies, operation, n)).bool()
+        found = torch.as_tensor(call(dependencies, operation, n, kind=VALUES) != 0)
         right = _dependencies(operation, n)
         if fault := _wrong_table(found, right):
             return f"For {name} {fault}"
@@ -137,7 +148,7 @@ def _wrong_table(found: torch.Tensor, right: torch.Tensor) -> str | None:
             "rows and columns are exchanged: a row is a result, a column is one of the numbers "
             "that go in."
         )
-    if found.ndim == 1 or len(found) == 1 < len(right):
+    if found.ndim < 2 or len(found) == 1 < len(right):
         return (
             "there is one row; return one for each result. (The gradient of the sum of all "
             "results mixes them.)"

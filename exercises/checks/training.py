@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn, optim
 
-from checks import call, check, make_quiz
+from checks import ANY_NUMBER, ARRAY, FUNCTION, NUMBER, call, check, make_quiz, shape_text
 from s6erav3 import MNISTModel, Recipe, fit
 from s6erav3.data.mnist import load_splits
 from s6erav3.inference import evaluate
@@ -59,7 +59,7 @@ quiz = make_quiz(
 )
 
 
-@check("The last batch of an epoch is smaller, and it is a step like the others.")
+@check("The last batch of an epoch is smaller, and it is a step like the others.", NUMBER)
 def check_steps(steps):
     "Steps of a run of `original`: 55,000 training images."
     recipe = Recipe.original()
@@ -83,7 +83,7 @@ def check_steps(steps):
         return "5,000 of the 60,000 images are the validation set; no step is made with them."
     if steps != recipe.epochs * per_epoch:
         return (
-            f"{steps} is not it. How many batches make an epoch, and how many epochs has the run?"
+            f"{steps:,} is not it. How many batches make an epoch, and how many epochs has the run?"
         )
 
 
@@ -154,14 +154,21 @@ def _same(a: list[float], b: list[float]) -> bool:
     return torch.allclose(torch.tensor(a), torch.tensor(b))
 
 
-@check("It changes the learning rate as the published schedule does, on runs it had not seen.")
+@check(
+    "It changes the learning rate as the published schedule does, on runs it had not seen.",
+    FUNCTION,
+)
 def check_rates(rates):
     "`rates(accuracies)`: the learning rate after each epoch."
     for accuracies in RUNS:
-        got = [float(rate) for rate in call(rates, accuracies)]
+        found = call(rates, list(accuracies), kind=ARRAY)
         correct = _published_rates(accuracies)
-        if len(got) != len(correct):
-            return f"For {len(correct)} epochs it gives {len(got)} rates; one per epoch is wanted."
+        if found.shape != (len(correct),):
+            return (
+                f"For {len(correct)} epochs it gives {shape_text(found.shape)}; "
+                "a list with one rate for each epoch is wanted."
+            )
+        got = found.tolist()
         if _same(got, correct):
             continue
         if _same(got, [0.1, *correct[:-1]]):
@@ -178,12 +185,35 @@ def check_rates(rates):
 
 
 Dataset = tuple[torch.Tensor, torch.Tensor]
+BATCH = 64
 
 
 def _random_dataset(n: int, shift: float) -> Dataset:
     "Random images and labels."
     images = torch.rand(n, 1, 28, 28) + shift
     return images, torch.randint(10, (n,))
+
+
+def _small_network() -> nn.Module:
+    "A network with dropout and batch normalisation, always with the same weights."
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, stride=2),
+        nn.ReLU(),
+        nn.BatchNorm2d(4),
+        nn.Dropout(0.0),
+        nn.Flatten(),
+        nn.Linear(676, 10),
+    )
+
+
+@dataclass(frozen=True)
+class _Pass:
+    "A forward pass: the modes that it was made in, and which images it got."
+
+    training: bool
+    gradients: bool
+    indices: list[int]  # in the data sets, one after the other; -1 for an unknown image
 
 
 @dataclass
@@ -194,95 +224,117 @@ class _SmallRun:
     optimizer: optim.Optimizer
     train: Dataset
     valid: Dataset
-    passes: list[tuple[bool, bool, float]] = field(default_factory=list)
+    passes: list[_Pass] = field(default_factory=list)
 
     def __post_init__(self):
+        images = [*self.train[0], *self.valid[0]]
+        self.numbers = {image.numpy().tobytes(): n for n, image in enumerate(images)}
         self.model.register_forward_pre_hook(self.note)
 
     def note(self, module, inputs):
-        "Keep whether it trains, whether gradients are computed, and the sum of the input."
-        total = inputs[0].sum().item()
-        self.passes.append((module.training, torch.is_grad_enabled(), total))
+        "Keep in which modes a forward pass is made, and of which images."
+        images = inputs[0].detach()
+        indices = [self.numbers.get(image.numpy().tobytes(), -1) for image in images]
+        self.passes.append(_Pass(module.training, torch.is_grad_enabled(), indices))
+
+    @property
+    def batches(self) -> list[list[int]]:
+        "The images of each step, in the order of the steps."
+        return [one.indices for one in self.passes if one.gradients]
 
 
 def _small_run() -> _SmallRun:
-    "A network with dropout and batch normalisation on random images."
-    torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Conv2d(1, 4, 3, stride=2),
-        nn.ReLU(),
-        nn.BatchNorm2d(4),
-        nn.Dropout(0.0),
-        nn.Flatten(),
-        nn.Linear(676, 10),
-    )
+    "A network on random images."
+    model = _small_network()
     train = _random_dataset(150, 0.0)
     valid = _random_dataset(90, 0.2)
     return _SmallRun(model, optim.SGD(model.parameters(), lr=0.1), train, valid)
 
 
-def _weights_after(clear: bool) -> torch.Tensor:
-    "The last layer after one correct epoch, or after one whose gradients add up."
-    run = _small_run()
+def _weights_after(run: _SmallRun, clear: bool) -> torch.Tensor:
+    "The last layer after steps on the batches of a run, or with gradients that add up."
+    model = _small_network()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
     images, labels = run.train
-    for indices in torch.arange(len(labels)).split(64):
+    for indices in run.batches:
         if clear:
-            run.optimizer.zero_grad()
-        F.cross_entropy(run.model(images[indices]), labels[indices]).backward()
-        run.optimizer.step()
-    return run.model[-1].weight.detach()
+            optimizer.zero_grad()
+        F.cross_entropy(model(images[indices]), labels[indices]).backward()
+        optimizer.step()
+    return model[-1].weight.detach()
+
+
+def _fault_of_batches(run: _SmallRun) -> str | None:
+    "What is wrong with the images that the steps of an epoch were made with."
+    n = len(run.train[0])
+    indices = sum(run.batches, [])
+    if any(not 0 <= index < n for index in indices):
+        return (
+            "Gradients are computed for images that are not in the training set. "
+            "Measuring needs no gradients; leave `torch.no_grad()` where it is."
+        )
+    if sorted(indices) != list(range(n)):
+        return (
+            f"An epoch uses each of the {n} training images once; here {len(set(indices))} of "
+            f"them are used, in {len(indices)} places."
+        )
+    sizes = [len(batch) for batch in run.batches]
+    if sizes != [BATCH, BATCH, n - 2 * BATCH]:
+        return f"The batches have {sizes} images; leave them at {BATCH}, and the rest in the last."
 
 
 def _fault_of_training(run: _SmallRun) -> str | None:
     "What was wrong with the training part of an epoch."
-    weights = run.model[-1].weight.detach()
-    if not all(training for training, gradients, _ in run.passes if gradients):
+    if not all(one.training for one in run.passes if one.gradients):
         return (
             "It trains in evaluation mode, in which batch normalisation does not use the batch "
             "and dropout does nothing."
         )
-    if torch.allclose(weights, _weights_after(clear=False), atol=1e-5):
+    if fault := _fault_of_batches(run):
+        return fault
+    weights = run.model[-1].weight.detach()
+    if torch.allclose(weights, _weights_after(run, clear=False), atol=1e-5):
         return (
             "Each step uses the gradients of all steps before it, too: "
             "`backward` adds to what is there."
         )
-    if not torch.allclose(weights, _weights_after(clear=True), atol=1e-5):
+    if not torch.allclose(weights, _weights_after(run, clear=True), atol=1e-5):
         return (
-            "The steps are not those of SGD over the batches in their order; "
+            "The steps are not those of SGD with the loss of each batch and its own labels; "
             "change only what is wrong."
         )
 
 
 def _fault_of_measuring(run: _SmallRun, got: float) -> str | None:
     "What was wrong with the measuring part of an epoch, with the network as it is now."
-    measuring = [one for one in run.passes if not one[1]]
+    measuring = [one for one in run.passes if not one.gradients]
     if not measuring:
-        return "Measuring needs no gradients; leave `torch.no_grad()` where it is."
-    total = sum(total for *_, total in measuring)
-    if math.isclose(total, run.train[0].sum().item(), rel_tol=1e-3):
+        return "The network classifies no image after the training; measure its accuracy."
+    measured = sum((one.indices for one in measuring), [])
+    if any(0 <= index < len(run.train[0]) for index in measured):
         return "It measures the accuracy on the training images."
-    if any(training for training, *_ in measuring):
+    if any(one.training for one in measuring):
         return (
             "While it measures, the network is still in training mode: dropout zeroes channels, "
             "and batch normalisation depends on the other images of the batch."
         )
     accuracy = evaluate(run.model, run.valid)[1]
-    if not math.isclose(got, accuracy, abs_tol=1e-6):
+    if not math.isclose(got, accuracy, abs_tol=1e-4):
         return f"It gives {got:.4g}; the validation accuracy of the network is {accuracy:.4g} %."
 
 
-@check("Cleared gradients, evaluation mode, validation set: all three mistakes are gone.")
+@check("Cleared gradients, evaluation mode, validation set: all three mistakes are gone.", FUNCTION)
 def check_epoch(one_epoch):
     "`one_epoch(model, optimizer, train, valid)`: train once over `train`; accuracy on `valid`."
     run = _small_run()
     arguments = run.model, run.optimizer, run.train, run.valid
-    got = call(one_epoch, *arguments)
+    got = call(one_epoch, *arguments, kind=NUMBER)
     fault = _fault_of_training(run) or _fault_of_measuring(run, got)
     if fault:
         return fault
     run.passes.clear()
-    call(one_epoch, *arguments)
-    if not all(training for training, gradients, _ in run.passes if gradients):
+    call(one_epoch, *arguments, kind=NUMBER)
+    if not all(one.training for one in run.passes if one.gradients):
         return (
             "The second epoch trains in evaluation mode, because the first one left the network "
             "there."
@@ -320,20 +372,22 @@ def _name_of_loss(loss: float, history: list[dict], test_loss: float) -> str | N
 
 @check(
     "Too small a rate hardly changes the weights, too large a one makes them jump; "
-    "the validation loss tells which is which."
+    "the validation loss tells which is which.",
+    FUNCTION,
+    NUMBER,
 )
 def check_best_rate(validation_loss, best):
     "`validation_loss(rate)` after a short run, and the best of three rates."
     rate = 0.01
     history, test_loss = _short_run(rate)
-    loss = call(validation_loss, rate)
+    loss = call(validation_loss, rate, kind=NUMBER)
     name = _name_of_loss(loss, history, test_loss)
     if name:
         return f"It gives {name}; the validation loss after the last epoch is wanted."
     wanted = history[-1]["validation_loss"]
     is_wanted = math.isclose(loss, wanted, rel_tol=0.02)
     rates = (0.0001, 1, rate) if is_wanted else (rate,)
-    losses = {each: call(validation_loss, each) for each in rates}
+    losses = {each: call(validation_loss, each, kind=ANY_NUMBER) for each in rates}
     if not math.isclose(losses[rate], loss, rel_tol=1e-3):
         return (
             f"The same rate gives different losses, {loss:.3f} the first time. Each call has to "
@@ -346,5 +400,5 @@ def check_best_rate(validation_loss, best):
             f"{wanted:.3f}. Train by `short` on `few` with the validation set `valid`, from a "
             "network made after `torch.manual_seed(0)`."
         )
-    if best != min(losses, key=losses.get):
-        return f"With {best} the validation loss is not the lowest of the three. Look at all."
+    if not math.isclose(best, min(losses, key=losses.get), rel_tol=1e-3):
+        return f"With {best:g} the validation loss is not the lowest of the three. Look at all."

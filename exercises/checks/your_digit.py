@@ -3,7 +3,18 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from checks import call, check, make_quiz
+from checks import (
+    FUNCTION,
+    LIST,
+    NUMBER,
+    VALUES,
+    WrongAnswer,
+    call,
+    check,
+    described,
+    make_quiz,
+    shape_text,
+)
 from s6erav3.pictures.predict import resize_longest_side
 from s6erav3.pictures.segment import otsu_threshold
 
@@ -53,7 +64,7 @@ quiz = make_quiz(
 HEIGHT, WIDTH = 90, 36  # pixels of the digit in the first exercise
 
 
-@check("The longer side is 20 pixels, and the other keeps its proportion.")
+@check("The longer side is 20 pixels, and the other keeps its proportion.", NUMBER, NUMBER)
 def check_size(height, width):
     "The size in MNIST's form of a digit of 90×36 pixels."
     right = resize_longest_side(np.ones((HEIGHT, WIDTH))).shape
@@ -68,10 +79,10 @@ def check_size(height, width):
     if width == 20:
         return "Its shorter side would be 20 pixels; then the longer one does not fit into the box."
     if height != right[0]:
-        return f"A height of {height} is wrong. The longer side is what has to fit the box."
+        return f"A height of {height:g} is wrong. The longer side is what has to fit the box."
     return (
-        f"A height of {height} is right. "
-        f"By the same factor {WIDTH} pixels become another width than {width}."
+        f"A height of {height:g} is right. "
+        f"By the same factor {WIDTH} pixels become another width than {width:g}."
     )
 
 
@@ -87,14 +98,12 @@ CASES: tuple[tuple[str, list[list[Piece]]], ...] = (  # what is tried, and the g
 GAP = 4
 
 
-@check("Pieces belong together where the gap to all ink before is too small.")
+@check("Pieces belong together where the gap to all ink before is too small.", FUNCTION)
 def check_groups(groups):
     "`groups(pieces, gap)`: pieces of ink, from left to right, as a list of digits."
     for name, correct in CASES:
         pieces = [piece for group in correct for piece in group]
-        found = call(groups, list(pieces), GAP)
-        if not isinstance(found, list) or not all(isinstance(group, list) for group in found):
-            return f"A list of lists is needed, not {found!r}."
+        found = [_pieces(group) for group in call(groups, list(pieces), GAP, kind=LIST)]
         if found == correct:
             continue
         together = [piece for group in found for piece in group]
@@ -110,6 +119,33 @@ def check_groups(groups):
         if len(found) > len(correct):
             return f"{name}, gap {GAP}: they belong to one digit, but they were separated."
         return f"{name}, gap {GAP}: they belong to two digits, but they were put together."
+    return _fault_of_gap(groups)
+
+
+def _pieces(group) -> list[Piece]:
+    "The pieces of a group, whatever holds them; `WrongAnswer` for anything else."
+    pieces = LIST.of(group, "Each group should be")
+    pairs = [
+        tuple(LIST.of(piece, "Each piece of a group should stay a pair of columns in"))
+        for piece in pieces
+    ]
+    for pair in pairs:
+        if len(pair) != 2 or not all(isinstance(column, int) for column in pair):
+            raise WrongAnswer(f"A piece is a pair of columns, and not {described(pair)}.")
+    return pairs
+
+
+def _fault_of_gap(groups) -> str | None:
+    "What is wrong where the gap is another."
+    pieces = [(0, 10), (16, 24), (33, 40)]
+    for gap, correct in ((8, [pieces[:2], pieces[2:]]), (10, [pieces]), (2, [[p] for p in pieces])):
+        found = [_pieces(group) for group in call(groups, list(pieces), gap, kind=LIST)]
+        if found != correct:
+            return (
+                f"With a gap of {gap} the pieces {pieces} make {len(correct)} "
+                f"digit{'s' * (len(correct) > 1)}; it finds {len(found)}. "
+                "Use the gap that is given."
+            )
 
 
 def photograph(seed=0) -> tuple[np.ndarray, np.ndarray]:
@@ -128,20 +164,36 @@ def photograph(seed=0) -> tuple[np.ndarray, np.ndarray]:
     return (lamp * np.where(ink, 0.45, 1) + rng.normal(0, 1, ink.shape)).clip(0, 255), ink
 
 
-@check("It finds the ink in the light and in the shade.")
+@check("It finds the ink in the light and in the shade.", FUNCTION)
 def check_find(find):
     "`find(grey)`: where there is ink in a photograph, true or false for each pixel."
     for seed in (1, 2, 3):
         grey, ink = photograph(seed)
-        found = np.asarray(call(find, grey.copy()))
-        if found.shape != ink.shape:
-            return (
-                f"The result has the shape {found.shape}; "
-                f"one truth value for each of the {ink.shape} pixels is needed."
-            )
-        fault = _fault_of_ink(found.astype(bool), ink, grey)
+        fault = _fault_of_ink(_found(find, grey), ink, grey) or _fault_in_dim_light(find, grey, ink)
         if fault:
             return fault
+
+
+def _found(find, grey: np.ndarray) -> np.ndarray:
+    "Where `find` finds ink; `WrongAnswer` where it does not say it for each pixel."
+    found = call(find, grey.copy(), kind=VALUES)
+    if found.shape != grey.shape:
+        raise WrongAnswer(
+            f"One truth value for each of the {shape_text(grey.shape).split()[0]} pixels is "
+            f"wanted, not {shape_text(found.shape)}."
+        )
+    return found.astype(bool)
+
+
+def _fault_in_dim_light(find, grey: np.ndarray, ink: np.ndarray) -> str | None:
+    "What is wrong where the same photograph is taken with an eighth of the light."
+    overlap = _overlap(_found(find, grey / 8), ink)
+    if overlap < 0.75:
+        return (
+            "It finds the ink, but with an eighth of the light only "
+            f"{100 * overlap:.0f} % of it overlap. Paper and ink are both darker then by the same "
+            "factor: compare by a factor, not by a difference."
+        )
 
 
 def _overlap(found, ink):

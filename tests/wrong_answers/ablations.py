@@ -3,7 +3,7 @@ from scipy import stats
 
 from s6erav3.training.recipe import Recipe
 
-OLD = Recipe("old", epochs=2, schedule="one_cycle")
+OLD = Recipe("old", epochs=2, batch_size=32, schedule="one_cycle")
 NEW = OLD.replace(name="new", learning_rate=0.3)
 ACCURACY = {"old": (60.0, 72.0, 55.0), "new": (71.0, 70.0, 80.0)}
 
@@ -70,6 +70,8 @@ WRONG = {
         lambda before, after, ratio: stats.wilcoxon(after, before).statistic,
     ],
     "check_comparison": [
+        (runs(NEW.replace(learning_rate=0.03)), new - old),
+        ([(None, one) for one in fair], new - old),
         (fair, old - new),
         (fair, (new - old).mean()),
         (fair, np.sort(new) - np.sort(old)),

@@ -69,6 +69,7 @@ WRONG = {
         (0, 2, 1, 2),
     ],
     "check_run": [
+        lambda command: command(),
         says_nothing,
         reporting(lambda error: print(f"Error: {error}")),
         reporting(lambda error: print(f"Error: {error}", file=sys.stderr)),

@@ -12,6 +12,17 @@ def by_torch(image, weights, padding, stride):
     return F.conv2d(x, w, padding=padding, stride=stride)[0, 0].numpy()
 
 
+def of_three_rows(image, weights, padding, stride):
+    "Right for a filter of 3×3 only."
+    padded = np.pad(image, padding)
+    rows, columns = (size - 2 for size in padded.shape)
+    found = np.zeros((rows, columns))
+    for i in range(3):
+        for j in range(3):
+            found += weights[i, j] * padded[i : i + rows, j : j + columns]
+    return found[::stride, ::stride]
+
+
 WRONG = {
     "check_parameters": [2400, 312, 2496, 876, 2408, 201],
     "check_shift": [
@@ -23,6 +34,7 @@ WRONG = {
         np.ones((1, 3)),
     ],
     "check_right_edge": [
+        [[0, 0, 0], [2, 0, -1], [0, 0, -1]],
         [[-1, 0, 1]] * 3,
         [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
         [[1, 1, -1]] * 3,
@@ -31,6 +43,7 @@ WRONG = {
         [1, 0, -1],
     ],
     "check_convolve": [
+        of_three_rows,
         lambda image, weights, padding, stride: by_torch(image, weights, 0, stride),
         lambda image, weights, padding, stride: by_torch(image, weights, padding, 1),
         lambda image, weights, padding, stride: by_torch(

@@ -2,6 +2,8 @@
 
 import torch.nn.functional as F
 
+from s6erav3.training.distillation import distillation_loss
+
 
 def loss(swapped=False, over_classes=False, unscaled=False, cold=False):
     "The loss with mistakes left in."
@@ -38,9 +40,19 @@ def whatever_the_logits(logits, labels):
     return (labels == 3).double().mean().item()
 
 
+def of_four(logits, labels):
+    "Right where there are four threes."
+    return (labels[logits[:, 3].topk(4).indices] == 3).double().mean()
+
+
+def without_gradient(*batch):
+    return distillation_loss(*batch).item()
+
+
 WRONG = {
     "check_softened": [0.02, 0.04, 0.01, 0.02**0.5, 0.0004 / 0.9608, 0.875, 0.3],
     "check_loss": [
+        without_gradient,
         loss(swapped=True, over_classes=True, unscaled=True),
         loss(swapped=True, unscaled=True),
         loss(unscaled=True),
@@ -49,6 +61,8 @@ WRONG = {
         loss(cold=True),
     ],
     "check_unseen_class": [
+        (of_four, 0.1, 0.5),
+        (found, 0.2, 0.9),
         (classified, 0.1, 0.5),
         (lambda logits, labels: 100 * found(logits, labels), 10, 50),
         (whatever_the_logits, 0.1, 0.5),

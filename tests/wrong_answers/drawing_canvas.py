@@ -126,6 +126,15 @@ class Repeating(Forgetful):
         self.drawn(self.newest)
 
 
+def every_grey(send, request, buffers):
+    share = float(np.mean(np.frombuffer(buffers[0], np.uint8) > 0))
+    send({"ink": share, "view": request["view"]}, [negative(buffers)])
+
+
+def in_two_buffers(send, request, buffers):
+    send({"ink": ink(buffers), "view": request["view"]}, [negative(buffers), b""])
+
+
 WRONG = {
     "check_bytes": [
         (8 * 140 * 140, 10_192),
@@ -159,6 +168,8 @@ WRONG = {
         (75, 1),
     ],
     "check_answer": [
+        every_grey,
+        in_two_buffers,
         returned,
         without_view,
         to_the_left,

@@ -56,7 +56,7 @@ def different_images(first, second):
 
 WRONG = {
     "check_always_eight": [(10, 100), (1.0, 0.1), (100, 100), (10, 10)],
-    "check_half_as_wide": [20_000, 5_000, 100_000, 15_000],
+    "check_half_as_wide": [-1, 20_000, 5_000, 100_000, 15_000],
     "check_choose": [
         chosen_on_the_test_set,
         reported_where_it_was_chosen,

@@ -46,9 +46,54 @@ def never_truncates(reader, good, n):
     return errors_of_changes(reader, good, n) - {"ValueError"}
 
 
+def puts_it_back(path, produce):
+    "While it writes, the old text is nowhere in the file."
+    old = path.read_text()
+    try:
+        with open(path, "w") as file:
+            produce(file)
+    except Exception:
+        path.write_text(old)
+        raise
+
+
+def only_for_some_errors(path, produce):
+    "Another error than `OSError` leaves a file."
+    part = Path(f"{path}.part")
+    try:
+        with open(part, "w") as file:
+            produce(file)
+        part.replace(path)
+    except OSError:
+        part.unlink()
+        raise
+
+
+def half_as_often(reader, good, n):
+    return errors_of_truncated(reader, good, n // 2)
+
+
+def errors_of_truncated(reader, good, n):
+    "No byte is changed."
+    found = set()
+    for i in range(n):
+        try:
+            reader(good[: i % len(good)])
+        except ValueError:
+            pass
+        except Exception as error:
+            found.add(type(error).__name__)
+    return found
+
+
 WRONG = {
     "check_bound": [0, 100 / 60, 5, 0.0487],
-    "check_kills": [100, 298, 400],
-    "check_write": [in_place, leaves_a_file, hides_the_error],
-    "check_fuzz": [never_truncates, errors_of_changes],
+    "check_kills": [298.5, 100, 298, 400],
+    "check_write": [puts_it_back, only_for_some_errors, in_place, leaves_a_file, hides_the_error],
+    "check_fuzz": [
+        errors_of_truncated,
+        half_as_often,
+        never_truncates,
+        errors_of_changes,
+    ],
 }

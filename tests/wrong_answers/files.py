@@ -63,14 +63,28 @@ WRITE = "write a temporary file"
 SYNC = "sync the file"
 RENAME = "rename it"
 FOLDER = "sync the folder"
+
+
+def cleaned_for_some_errors(path, parts):
+    temporary = Path(f"{path}.new")
+    try:
+        with open(temporary, "w") as file:
+            file.writelines(parts)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink()
+        raise
+
+
 WRONG = {
     "check_order": [
+        ["sync the folder", "write a temporary file", "sync the file", "rename it"],
         [WRITE, RENAME, SYNC, FOLDER],
         [WRITE, SYNC, RENAME],
         [WRITE, RENAME, FOLDER],
         [RENAME, WRITE, SYNC, FOLDER],
         [WRITE, SYNC, FOLDER, RENAME],
     ],
-    "check_save": [over_the_old, gathered_first, no_cleaning, silent],
+    "check_save": [cleaned_for_some_errors, over_the_old, gathered_first, no_cleaning, silent],
     "check_add": [no_lock, no_retry, read_too_early, gives_up],
 }

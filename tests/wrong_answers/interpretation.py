@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import torch
 
 from s6erav3.data.augment import normalize
 from s6erav3.inference import Predictions
@@ -99,6 +100,26 @@ def vote(probabilities):
     return np.eye(10)[probabilities.argmax(axis=2)].mean(axis=0)
 
 
+def always_training(model, images):
+    "Right of a network that was in training mode as a whole."
+    share = not_changed(model, images)
+    model.train()
+    return share
+
+
+def not_changed(model, images):
+    with eval_mode(model), torch.no_grad():
+        return (model.conv1[:2](normalize(images)) == 0).double().mean().item()
+
+
+def in_place(parts):
+    "The sum grows in the first network's own array."
+    total = parts[0].probabilities
+    for part in parts[1:]:
+        total += part.probabilities
+    return Predictions(parts[0].labels, total / len(parts))
+
+
 WRONG = {
     "check_least_loss": [
         -math.log(0.98),
@@ -118,6 +139,7 @@ WRONG = {
         difference,
     ],
     "check_share_of_zeros": [
+        always_training,
         whole_stage,
         hook_left,
         while_training,
@@ -126,6 +148,8 @@ WRONG = {
         not_zero,
     ],
     "check_ensemble": [
+        lambda parts: averaged(parts, lambda p: p.sum(axis=0) / 3),
+        in_place,
         lambda parts: averaged(parts, vote),
         lambda parts: averaged(parts, lambda p: p.sum(axis=0)),
         lambda parts: averaged(parts, lambda p: p.prod(axis=0) ** (1 / len(p))),

@@ -50,10 +50,24 @@ def distance_with(derivative):
     return final_distance
 
 
+def one_largest(scores):
+    "One number is subtracted from all rows."
+    powers = np.exp(scores - scores.max())
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
 WRONG = {
     "check_loss": [math.log10(4), 2.0, -math.log(4), math.log(2), 0.25, 0.75, 1.0],
-    "check_softmax": [naive, by_columns, over_all, without_exponential, lambda scores: scores[0]],
+    "check_softmax": [
+        one_largest,
+        naive,
+        by_columns,
+        over_all,
+        without_exponential,
+        lambda scores: scores[0],
+    ],
     "check_gradient": [
+        lambda f, w: 3 * w**2,
         lambda f, w: differences(f, w) / 1e-5,
         in_place,
         one_sided,
@@ -69,6 +83,7 @@ WRONG = {
         lambda d, hidden: d.sum(axis=0),
     ],
     "check_limit": [
+        (lambda rate: abs(1 - 6 * rate) ** 50, 0.34),
         (distance_with(3), 0.66),
         (distance_with(6), 0.5),
         (distance_with(6), 0.2),

@@ -45,6 +45,8 @@ WRONG = {
         lambda m: torch.eye(*m.shape),
     ],
     "check_cosine": [
+        (lambda layer: 0.0, {"conv1"}),
+        (lambda layer: torch.tensor([1.0, 2.0]), {"conv1"}),
         (of_weights, ALL),
         (product, ALL),
         (lambda layer: 90.0, ALL),

@@ -29,6 +29,7 @@ def by_adding_one(operation, n):
 WRONG = {
     "check_branches": [7, 15, 12, 16, 9, 121, 13],
     "check_taps": [
+        lambda positions: np.arange(len(positions))[:, None] // 2,
         lambda positions: positions // 2,
         lambda positions: 2 * positions[:, None],
         lambda positions: positions[:, None] / 2,

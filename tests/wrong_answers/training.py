@@ -80,6 +80,42 @@ def test_loss(rate):
     return evaluate(model, load_splits("auto").test.subset(slice(250)))[0]
 
 
+def shuffled_images_only(model, optimizer, train, valid):
+    "The labels stay where they are."
+    model.train()
+    images, labels = train
+    train_once(model, optimizer, (images[torch.randperm(len(images))], labels), clear=True)
+    model.eval()
+    return evaluate(model, valid)[1]
+
+
+def without_the_rest(model, optimizer, train, valid):
+    "The last images of an epoch are dropped."
+    model.train()
+    train_once(model, optimizer, [part[:128] for part in train], clear=True)
+    model.eval()
+    return evaluate(model, valid)[1]
+
+
+def mean_over_batches(model, optimizer, train, valid):
+    "The accuracy is the mean over batches of different sizes."
+    model.train()
+    train_once(model, optimizer, train, clear=True)
+    model.eval()
+    accuracies = []
+    with torch.no_grad():
+        for images, labels in zip(valid[0].split(64), valid[1].split(64)):
+            accuracies.append((model(images).argmax(1) == labels).double().mean())
+    return 100 * sum(accuracies) / len(accuracies)
+
+
+def gradients_while_measuring(model, optimizer, train, valid):
+    model.train()
+    train_once(model, optimizer, train, clear=True)
+    model.eval()
+    return 100 * (model(valid[0]).argmax(1) == valid[1]).double().mean()
+
+
 WRONG = {
     "check_steps": [430, 8_580, 8593.75, 1_100_000, 9_380, 128],
     "check_rates": [
@@ -93,6 +129,10 @@ WRONG = {
         lambda accuracies: [0.1 for _ in accuracies],
     ],
     "check_epoch": [
+        shuffled_images_only,
+        without_the_rest,
+        mean_over_batches,
+        gradients_while_measuring,
         epoch(clear=False, eval_mode=False, validate=False),
         epoch(eval_mode=False, validate=False),
         epoch(eval_mode=False),

@@ -30,6 +30,7 @@ def with_limit(difference):
 WRONG = {
     "check_size": [(28, 11), (8, 20), (20, 20), (50, 20), (18, 8), (20, 11)],
     "check_groups": [
+        lambda pieces, gap: with_limit(0)(pieces, 4),
         by_piece_before,
         with_limit(1),
         with_limit(-3),
@@ -40,6 +41,8 @@ WRONG = {
         lambda pieces, gap: len(pieces),
     ],
     "check_find": [
+        lambda grey: grey < ndimage.maximum_filter(grey, 31) - 20,
+        lambda grey: grey < ndimage.maximum_filter(grey, 31) - 40,
         lambda grey: grey < 128,
         lambda grey: grey > ndimage.maximum_filter(grey, 41) * 0.7,
         lambda grey: np.zeros_like(grey, dtype=bool),

@@ -1,0 +1,429 @@
+"""Exports are read back and compute what the network computes; integers are exact.
+
+What needs ONNX is skipped by name where the extra `export` is not installed.
+"""
+
+import json
+import re
+import shlex
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors
+import torch
+
+from s6erav3 import export
+from s6erav3.__main__ import main
+from s6erav3.data.mnist import load_splits
+from s6erav3.export import FORMATS, Calibration, export_network, load_exported
+from s6erav3.inference import predict_log_proba
+from s6erav3.models.model import MNISTModel
+from s6erav3.models.separable import SeparableModel
+from s6erav3.models.weights import load_pretrained, load_weights, save_weights
+from s6erav3.quantization import IntegerLayer, Scale, quantize_network, quantize_weights
+from s6erav3.training.recipe import RECIPES
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import exports  # noqa: E402
+
+HAS_ONNX = all(find_spec(name) for name in export._NEEDED)
+needs_onnx = pytest.mark.skipif(
+    not HAS_ONNX,
+    reason="needs the extra `export`: pip install -c constraints.txt -e '.[export]'",
+)
+NAMES = [pytest.param("onnx", marks=needs_onnx), "torch-export", "json", "safetensors"]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    "Images without MNIST."
+    return load_splits("digits").train
+
+
+@pytest.fixture(scope="module")
+def calibration(digits):
+    "Images to calibrate with."
+    return Calibration(digits.images[:200], "digits")
+
+
+@pytest.fixture(scope="module")
+def exported(calibration, tmp_path_factory):
+    "Writes the network `best` in a format, once; the file."
+    folder = tmp_path_factory.mktemp("exports")
+
+    def write(name: str, int8: bool = False) -> Path:
+        path = folder / f"{int8}{FORMATS[name]}"
+        if not path.exists():
+            export_network(load_pretrained(), path, name, calibration if int8 else None)
+        return path
+
+    return write
+
+
+# Integers
+
+
+def test_weights_are_wrong_by_half_a_step_at_most():
+    weights = torch.randn(6, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    for bits in range(2, 9):
+        for per_channel in (True, False):
+            integers, steps = quantize_weights(weights, bits, per_channel)
+            wide = steps[:, None, None, None]
+            assert np.abs(integers).max() == 2 ** (bits - 1) - 1
+            assert (np.abs(wide * integers - weights.numpy()) <= wide / 2 + 1e-12).all()
+            assert len(np.unique(steps)) == (6 if per_channel else 1)
+
+
+def test_a_channel_of_zeros_stays_zero():
+    integers, steps = quantize_weights(torch.zeros(2, 1, 3, 3))
+    assert not integers.any() and (steps > 0).all()
+
+
+def test_scales_have_zero_among_their_integers():
+    for low, high in [(-2.9, 15.2), (0.0, 3.0), (1.0, 3.0), (-3.0, -1.0), (0.0, 0.0)]:
+        scale = Scale.covering(low, high)
+        assert -128 <= scale.zero_point <= 127
+        ends = [scale.step * (q - scale.zero_point) for q in (-128, 127)]
+        assert ends[0] <= low + scale.step / 2 and ends[1] >= high - scale.step / 2
+
+
+def by_hand(layer: IntegerLayer, x: np.ndarray) -> list[int]:
+    "The outputs of a layer of 1×1 at one position, with Python's integers."
+    outputs = []
+    for channel, weights in enumerate(layer.weight[:, :, 0, 0].tolist()):
+        total = int(layer.bias[channel])
+        for weight, value in zip(weights, x[0, :, 0, 0].tolist()):
+            total += weight * (value - layer.source.zero_point)
+        total = max(total, 0) if layer.relu else total
+        product = total * int(layer.multiplier[channel]) + int(layer.offset[channel])
+        outputs.append(min(max(product >> 20, -128), 127))
+    return outputs
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_layer_computes_what_python_computes(relu):
+    rng = np.random.default_rng(1)
+    layer = IntegerLayer(
+        weight=rng.integers(-128, 128, (5, 7, 1, 1)).astype(np.int8),
+        bias=rng.integers(-9_000, 9_000, 5).astype(np.int32),
+        multiplier=rng.integers(-5_000, 5_000, 5).astype(np.int32),
+        offset=rng.integers(-(2**26), 2**26, 5).astype(np.int32),
+        weight_step=np.ones(5, np.float32),
+        source=Scale(0.1, -7),
+        target=Scale(0.1, 3),
+        relu=relu,
+    )
+    for _ in range(20):
+        x = rng.integers(-128, 128, (1, 7, 1, 1)).astype(np.int8)
+        assert layer(x).ravel().tolist() == by_hand(layer, x)
+
+
+def varied(**architecture) -> MNISTModel:
+    "A network of some architecture whose BatchNorm is not the identity."
+    torch.manual_seed(0)
+    model = MNISTModel(**architecture)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.weight.uniform_(-1.5, 1.5)
+                module.bias.normal_()
+                module.running_mean.normal_()
+                module.running_var.uniform_(0.5, 2)
+    return model.eval()
+
+
+VARIANTS = [
+    {},
+    {"norm": "pre_act"},
+    {"norm": "none"},
+    {"pool": "global"},
+    {"pool": "none"},
+    {"channels": (4, 5, None, 6, 7, 9)},
+]
+
+
+@pytest.mark.parametrize("architecture", VARIANTS, ids=str)
+def test_every_architecture_has_an_integer_form(architecture, digits):
+    model = varied(**architecture)
+    images = digits.images[:100]
+    expected = predict_log_proba(model, images)
+    found = quantize_network(model, images).log_proba(images)
+    spread = (expected.amax() - expected.amin()).item()
+    assert (found - expected).abs().max() < 0.1 * spread
+    assert (found.argmax(1) == expected.argmax(1)).double().mean() >= 0.9
+
+
+@pytest.mark.parametrize("architecture", VARIANTS, ids=str)
+def test_the_architecture_of_a_network_is_found(architecture):
+    model = MNISTModel(**architecture)
+    again = MNISTModel(**export.architecture(model))
+    assert str(again) == str(model)
+
+
+def separable() -> SeparableModel:
+    "A network of depthwise-separable convolutions."
+    torch.manual_seed(0)
+    return SeparableModel(((6,), (8, 10), (10, 12))).eval()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_separable_networks_are_exported(name, digits, tmp_path):
+    model, path = separable(), tmp_path / f"network{FORMATS[name]}"
+    assert export.architecture(model) == {"stages": [[6], [8, 10], [10, 12]]}
+    export_network(model, path, name)
+    images = digits.images[:20]
+    assert (load_exported(path)(images) - predict_log_proba(model, images)).abs().max() < 1e-4
+
+
+def test_what_has_no_integer_form_is_an_error(digits):
+    with pytest.raises(ValueError, match="a SeparableModel has no integer form here"):
+        quantize_network(separable(), digits.images[:10])
+
+
+def test_networks_of_others_are_not_exported(tmp_path):
+    with pytest.raises(ValueError, match="a Linear cannot be exported"):
+        export_network(torch.nn.Linear(2, 2), tmp_path / "a.json", "json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_does_not_fit_into_32_bits_is_an_error(digits):
+    model = varied()
+    with torch.no_grad():
+        model.conv2[0].weight *= 1e-30
+    with pytest.raises(ValueError, match="cannot be quantised: a bias does not fit"):
+        quantize_network(model, digits.images[:10])
+
+
+def test_the_size_is_that_of_the_integers(digits):
+    model = load_pretrained()
+    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)
+    channels = 8 + 12 + 8 + 12 + 16 + 20 + 10
+    assert quantize_network(model, digits.images[:10]).nbytes == weights + 3 * 4 * channels
+
+
+# Files
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_exported_computes_the_same(name, digits, tmp_path):
+    model = varied(channels=(4, 5, None, 6, 7, 9), pool="none", norm="pre_act")
+    path = tmp_path / f"network{FORMATS[name]}"
+    export_network(model, path, name)
+    for n in (1, 2, 150):
+        images = digits.images[:n]
+        found = load_exported(path)(images)
+        assert found.shape == (n, 10)
+        assert (found - predict_log_proba(model, images)).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["json", "safetensors"])
+def test_integers_are_read_back_exactly(name, calibration, digits, tmp_path):
+    model, path = load_pretrained("smallest_99"), tmp_path / f"network{FORMATS[name]}"
+    export_network(model, path, name, calibration)
+    network = quantize_network(model, calibration.images)
+    images = digits.images[200:300]
+    assert torch.equal(load_exported(path)(images), network.log_proba(images))
+
+
+@needs_onnx
+def test_onnx_in_int8_is_in_int8_and_agrees(exported, digits):
+    import onnx
+
+    path = exported("onnx", True)
+    weights = {t.name: t.data_type for t in onnx.load(path).graph.initializer if len(t.dims) > 1}
+    assert len(weights) == 7 and set(weights.values()) == {onnx.TensorProto.INT8}
+    images = digits.images[200:]
+    found, expected = load_exported(path)(images), predict_log_proba(load_pretrained(), images)
+    assert (found.argmax(1) == expected.argmax(1)).double().mean() > 0.98
+
+
+@needs_onnx
+def test_onnx_agrees_on_a_thousand_images(mnist_dir, exported):
+    "For the other networks, the record says so."
+    images = load_splits("mnist", mnist_dir).test.images[:1_000]
+    found = load_exported(exported("onnx"))(images)
+    expected = predict_log_proba(load_pretrained(), images)
+    assert (found - expected).abs().max() < 1e-4
+    assert torch.equal(found.argmax(1), expected.argmax(1))
+
+
+@needs_onnx
+def test_an_onnx_graph_takes_bytes_and_any_number_of_images(exported):
+    import onnx
+
+    proto = onnx.load(exported("onnx"))
+    [given], [returned] = proto.graph.input, proto.graph.output
+    assert (given.name, returned.name) == ("images", "log_probabilities")
+    assert given.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    dims = [dim.dim_param or dim.dim_value for dim in given.type.tensor_type.shape.dim]
+    assert dims == ["batch", 1, 28, 28]
+    said = {entry.key: entry.value for entry in proto.metadata_props}
+    assert "uint8" in said["input"] and json.loads(said["architecture"])["pool"] == "avg3"
+
+
+def test_exported_safetensors_are_weights(tmp_path):
+    model, path = load_pretrained("smallest_994"), tmp_path / "a.safetensors"
+    export_network(model, path, "safetensors")
+    again = load_weights(MNISTModel((6, 9, 6, 9, 12, 15)), path)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name])
+    with pytest.raises(ValueError, match="is for another network"):
+        load_weights(MNISTModel(), path)
+
+
+def test_integers_are_no_weights_of_the_float_network(calibration, tmp_path):
+    export_network(load_pretrained(), tmp_path / "a.safetensors", "safetensors", calibration)
+    with pytest.raises(ValueError, match="is for another network"):
+        load_weights(MNISTModel(), tmp_path / "a.safetensors")
+
+
+def test_json_says_what_goes_in_and_how_to_normalise(calibration, tmp_path):
+    for name, images in {"float32": None, "int8": calibration}.items():
+        export_network(load_pretrained(), tmp_path / name, "json", images)
+    said = {n: json.loads((tmp_path / n).read_text(encoding="utf-8")) for n in ("float32", "int8")}
+    assert "0.1307) / 0.3081" in said["float32"]["input"] and "uint8" in said["int8"]["input"]
+    assert said["int8"]["calibration"] == "200 training images of digits"
+    assert said["int8"]["layers"]["conv1"]["padding"] == 1
+    weight = said["int8"]["tensors"]["conv1.weight"]
+    assert weight["dtype"] == "int8" and weight["shape"] == [8, 1, 3, 3]
+    assert len(weight["values"]) == 72
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_says_nothing_of_the_machine_that_made_it(name, exported):
+    "Exporters write paths of Python files into graphs."
+    for int8 in (False, True)[: 1 + (name != "torch-export")]:
+        content = exported(name, int8).read_bytes()
+        for place in (ROOT, Path.home(), Path(sys.prefix), Path(torch.__file__).parent):
+            assert str(place).encode() not in content
+        assert not re.search(rb"\.py\b", content)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_exporting_leaves_the_network_as_it_was(name, tmp_path):
+    model = load_pretrained().train()
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    export_network(model, tmp_path / "a", name)
+    assert all(module.training for module in model.modules())
+    assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
+
+
+# Errors
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    "Runs the command in an empty folder; it must fail in one line and write nothing."
+    monkeypatch.chdir(tmp_path)
+
+    def run(line: str) -> tuple[int, str]:
+        before = sorted(Path().rglob("*"))
+        status = main(["export", *shlex.split(line)])
+        error = capsys.readouterr().err
+        assert status != 0 and error.startswith("Error: ") and error.count("\n") == 1, error
+        assert sorted(Path().rglob("*")) == before
+        return status, error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "line, status, message",
+    [
+        ("--format json --output no/a.json", 1, "there is no folder no; create it"),
+        ("--format json --recipe gold", 2, "'gold' is not one of"),
+        ("--format h5", 2, "'h5' is not one of"),
+        ("--format torch-export --int8", 2, "--int8 does not go with torch-export"),
+        ("--format json --weights no.pth", 1, "there is no weights file no.pth"),
+        ("", 2, "Missing option '--format'"),
+    ],
+)
+def test_a_wrong_call_gets_a_sentence(line, status, message, refused):
+    found, error = refused(line)
+    assert found == status and message in error
+
+
+def test_no_file_is_overwritten(refused):
+    Path("best.json").write_text("mine", encoding="utf-8")
+    assert "best.json is there already; remove it" in refused("--format json")[1]
+
+
+def test_weights_of_another_network_are_named(refused):
+    save_weights(MNISTModel(), "mine.pth")
+    status, error = refused("--format json --weights mine.pth --recipe smallest_99")
+    assert status == 1 and "mine.pth is for another network" in error
+
+
+def test_without_the_extra_a_sentence_says_what_to_install(refused, monkeypatch):
+    monkeypatch.setattr(export, "find_spec", lambda name: None if name == "onnxscript" else name)
+    status, error = refused("--format onnx")
+    assert status == 1 and "needs onnxscript; install" in error and '".[export]"' in error
+
+
+def test_the_command_names_the_file_after_the_weights(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    save_weights(load_pretrained("fast"), "mine.pth")
+    for line in ("--recipe fast", "--weights mine.pth", "--int8 --dataset digits"):
+        assert main(["export", "--format", "json", *line.split()]) == 0
+    found = sorted(path.name for path in Path().glob("*.json"))
+    assert found == ["best-int8.json", "fast.json", "mine.json"]
+    assert "Written to best-int8.json: " in capsys.readouterr().out
+    assert "digits" in json.loads(Path("best-int8.json").read_text(encoding="utf-8"))["calibration"]
+    a, b = (
+        json.loads(Path(f"{name}.json").read_text(encoding="utf-8")) for name in ("fast", "mine")
+    )
+    assert a == b
+
+
+# The record
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    "What tools/exports.py has measured."
+    return json.loads(exports.OUTPUT.read_text(encoding="utf-8"))
+
+
+def test_the_record_has_every_recipe_and_its_tested_accuracy(recorded):
+    assert [row["network"] for row in recorded["networks"]] == list(RECIPES)
+    assert recorded["test_images"] == 10_000 and recorded["verified_images"] == 1_000
+    for row in recorded["networks"]:
+        path = ROOT / "s6erav3" / "weights" / f"{row['network']}.json"
+        tested = json.loads(path.read_text(encoding="utf-8"))["test_accuracy"]
+        found = {(e["format"], e["numbers"]): e for e in row["exports"]}
+        assert found["safetensors", "float32"]["accuracy"] == tested
+        assert found["onnx", "float32"]["accuracy"] == tested
+        assert found["onnx", "float32"]["largest_difference"] < 1e-4
+        assert found["onnx", "float32"]["different"] == 0
+
+
+def test_the_recorded_sizes_are_those_of_the_files(recorded, mnist_dir, tmp_path):
+    images = load_splits("mnist", mnist_dir, 0, exports.CALIBRATION_IMAGES).train.images
+    for row in recorded["networks"]:
+        sizes = {e["numbers"]: e["bytes"] for e in row["exports"] if e["format"] == "safetensors"}
+        for numbers in sizes:
+            given = Calibration(images) if numbers == "int8" else None
+            path = tmp_path / f"{row['network']}-{numbers}.safetensors"
+            export_network(load_pretrained(row["network"]), path, "safetensors", given)
+            spread = 64 * (numbers == "int8")  # of the digits of a scale on another processor
+            assert abs(path.stat().st_size - sizes[numbers]) <= spread
+        if row["int8_bytes"] is None:
+            continue
+        with safetensors.safe_open(path, "np") as file:
+            arrays = [file.get_tensor(n) for n in file.keys() if not n.endswith("weight_step")]
+        assert sum(array.nbytes for array in arrays) == row["int8_bytes"]
+
+
+@needs_onnx
+def test_a_row_of_the_record_is_measured_again(recorded, mnist_dir):
+    test = load_splits("mnist", mnist_dir).test
+    [row] = [row for row in recorded["networks"] if row["network"] == "smallest_99"]
+    images = load_splits("mnist", mnist_dir, 0, exports.CALIBRATION_IMAGES).train.images
+    found = exports.measure_network("smallest_99", test, Calibration(images))
+    before = [e["accuracy"] for e in row["exports"]]
+    again = [e["accuracy"] for e in found["exports"]]
+    assert again == pytest.approx(before, abs=0.02)  # two images, for another processor
