@@ -48,7 +48,7 @@ test-thorough: $(DEV)
 	@$(BIN)/python tools/check.py --all $(ARGS)
 
 test-browser: $(BROWSER)
-	@$(BIN)/python tools/check.py --workers 2 tests/test_browser.py
+	@$(BIN)/python tools/check.py --workers 2 tests/test_browser.py tests/test_explore_browser.py
 
 lab: $(DEV)
 	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/nbs/index.ipynb $(ARGS)

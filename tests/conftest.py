@@ -6,6 +6,7 @@ Tests never download: what needs MNIST runs where it is in place, and is skipped
 import json
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -34,6 +35,7 @@ QUICK = {  # the modules that `make quick` runs
 THOROUGH = {  # what only `make test-all` runs: modules, and tests of other modules
     "test_export": ("test_a_row_of_the_record_is_measured_again",),
     "test_browser": (),  # by itself: two notebooks at a time, and the canvas
+    "test_explore_browser": (),
     "test_anatomy": (
         "test_beside_other_tools",
         "test_field_is_what_the_gradient_says",
@@ -42,7 +44,13 @@ THOROUGH = {  # what only `make test-all` runs: modules, and tests of other modu
 }
 
 
-SHARING = {"test_browser", "test_docs", "test_notebooks"}  # share what is slow to make
+SHARING = {
+    "test_browser",
+    "test_docs",
+    "test_explore",
+    "test_explore_browser",
+    "test_notebooks",
+}  # share what is slow to make
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -74,7 +82,7 @@ def pytest_collection_modifyitems(items):
         slow_tests = THOROUGH.get(module)
         if slow_tests is not None and (not slow_tests or item.originalname in slow_tests):
             item.add_marker(pytest.mark.thorough)
-        if module == "test_browser":
+        if module in ("test_browser", "test_explore_browser"):
             item.add_marker(pytest.mark.browser)
         if module in QUICK:
             item.add_marker(pytest.mark.quick)
@@ -120,6 +128,26 @@ def mnist_dir():
     except FileNotFoundError as error:
         pytest.skip(f"needs MNIST: {str(error).split(';')[0]}")
     return find_data_dir()[0].resolve()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    "Chromium, without a window."
+    from chromium import launched
+
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    "The explorable page, built in a folder."
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
+    import explore
+
+    folder = tmp_path_factory.mktemp("page")
+    explore.write(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

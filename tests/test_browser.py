@@ -22,33 +22,15 @@ import nbformat
 import pytest
 from PIL import Image
 
+from chromium import sync_api
 from s6erav3.data.mnist import find_data_dir, load_mnist
 from s6erav3.pictures.predict import predict
-
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="needs Playwright; `make test-browser` installs it"
-)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
-if CHROMIUM is None:
-    pytest.skip(
-        "needs Chromium or Chrome; `make test-browser` installs it", allow_module_level=True
-    )
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import pages  # noqa: E402
 
 NOTEBOOKS = [path for path in pages.notebooks() if path.stem != "glossary"]  # nothing to run
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 900  # seconds for one notebook
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SETTINGS = {
@@ -69,7 +51,7 @@ OPENED = (  # a page, one with a widget, exercises and solutions
     "exercises/00_data.ipynb",
     "exercises/solutions/00_data.ipynb",
 )
-CANVAS = "from s6erav3.pictures.canvas import drawing_canvas\n\ndrawing_canvas()"
+CANVAS = "from s6erav3.pictures.canvas import drawing_canvas\n\ncanvas = drawing_canvas()\ncanvas"
 
 
 @functools.cache
@@ -195,15 +177,6 @@ def wait_for(condition, seconds: float, otherwise=lambda: "time is up"):
             pytest.fail(otherwise())
         time.sleep(0.2)
     return found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    "Chromium, without a window."
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Notebook:
@@ -443,6 +416,38 @@ def test_the_canvas_is_used_by_keyboard(canvas_page):
     sync_api.expect(status).to_have_text("Nothing is drawn yet.")
     draw(page, ONE)
     sync_api.expect(status).to_contain_text("Predicted as 1")
+
+
+def run_new_cell(page, source: str) -> str:
+    "What a new last cell prints."
+    page.locator(".jp-Notebook").click(position={"x": 5, "y": 5})
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+End")
+    page.keyboard.press("b")
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text(source)
+    page.keyboard.press("Control+Enter")
+    output = page.locator(".jp-Notebook .jp-CodeCell").last.locator(".jp-OutputArea-output")
+    sync_api.expect(output).not_to_be_empty(timeout=20_000)
+    return output.inner_text()
+
+
+def test_python_gets_the_drawing_when_it_asks(canvas_page):
+    draw(canvas_page, SEVEN)
+    before = "canvas.ask(); print('drawing:', canvas.drawing)"
+    assert run_new_cell(canvas_page, before).strip() == "drawing: None"
+    after = "from s6erav3.pictures.predict import to_mnist, classify\n"
+    after += "print(classify(to_mnist(canvas.drawing > 127)[None])['digit'].tolist())"
+    assert run_new_cell(canvas_page, after).strip() == "[7]"
+
+
+def test_the_canvas_needs_no_kernel(canvas_page):
+    "It predicts while the page is cut off from the server."
+    canvas_page.context.set_offline(True)
+    draw(canvas_page, SEVEN)
+    status = canvas_page.locator(".drawing-canvas [role=status]")
+    sync_api.expect(status).to_contain_text("Predicted as 7")
+    canvas_page.context.set_offline(False)
 
 
 def test_the_canvas_responds_to_every_stroke(canvas_page):

@@ -23,10 +23,14 @@ import pages
 ROOT = pages.ROOT
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS))
+import explore  # noqa: E402
 import links  # noqa: E402
 import reference  # noqa: E402
 
 GITHUB = "https://github.com/piygr/s6erav3"
+SITE = "https://piygr.github.io/s6erav3/"
+CANVAS = "A canvas for a digit"  # the text of its output
+PICTURE = "docs/explore/page.png"  # of the explorable page
 NEEDED = {"sphinx": "sphinx", "myst_nb": "myst-nb", "sphinx_book_theme": "sphinx-book-theme"}
 TEXTS = {
     "INSTALL.md": "Installation",
@@ -91,14 +95,19 @@ def outside_code(change, text: str) -> str:
 def resolve(notebook, found: dict[str, Notebook], link: str) -> str:
     "A link as it is in the site: to a page of it, or to GitHub for what the site does not hold."
     path, _, anchor = link.partition("#")
+    folder = Path(notebook.page).parent.as_posix()
+    if link.startswith(SITE):
+        return relpath(link.removeprefix(SITE), folder)
     here = Path(notebook.place).parent.as_posix()
     target = normpath(f"{here}/{path}") if path else notebook.place
     if links.is_outside(link) or target.startswith("..") or not (notebook.root / target).exists():
         return link  # where it leads nowhere, the check of links will name it
+    if target == PICTURE:
+        return relpath(f"explore/{Path(PICTURE).name}", folder)
     if target not in found:
         kind = "tree" if (notebook.root / target).is_dir() else "blob"
         return f"{GITHUB}/{kind}/main/{link_with(target, anchor)}"
-    page = relpath(f"{found[target].page}.html", Path(notebook.page).parent.as_posix())
+    page = relpath(f"{found[target].page}.html", folder)
     return link_with(page if path else "", anchor and found[target].anchor(anchor))
 
 
@@ -124,10 +133,15 @@ def exported(cell) -> list[str]:
     return [name for name, _ in reference.definitions(ast.parse(cell.source).body)]
 
 
-def prepare_outputs(cell, rewrite) -> None:
-    "Leave the styles of tables to the site's, and point links to where they lead in the site."
+def prepare_outputs(cell, rewrite, words: str) -> None:
+    """Leave the styles of tables to the site's, and point links to where they lead in the site.
+
+    A drawing canvas, of which a picture is saved that `words` describe, becomes one to draw on.
+    """
     for output in cell.outputs:
         data = output.get("data", {})
+        if data.get("text/plain") == CANVAS:
+            data["text/html"] = explore.canvas_html(data.pop("image/png"), words)
         if "text/html" in data:
             style = re.compile(r"<style scoped>.*?</style>\s*", re.S)
             data["text/html"] = style.sub("", data["text/html"])
@@ -148,7 +162,7 @@ def prepare_code(cell, rewrite):
         cell.metadata["tags"] = ["remove-input"]
     elif collapsed:
         cell.metadata["tags"] = ["hide-input"]
-    prepare_outputs(cell, rewrite)
+    prepare_outputs(cell, rewrite, words)
     return cell
 
 
@@ -292,6 +306,8 @@ def write_sources(root: Path, folder: Path) -> None:
         text = rewritten((root / name).read_text(encoding="utf-8"), page, found)
         (folder / f"{page.page}.md").write_text(text, encoding="utf-8")
     write_reference(root, folder / "api", made)
+    (folder / "explore").mkdir()
+    shutil.copy(root / PICTURE, folder / "explore")
 
 
 def build(out: Path, root: Path = ROOT) -> list[str]:
@@ -305,6 +321,7 @@ def build(out: Path, root: Path = ROOT) -> list[str]:
         if sphinx_build([*options, "-d", f"{work}/doctrees", sources, site]):
             return ["Sphinx warns of something (see above)"]
         shutil.copytree(site, out, dirs_exist_ok=True)  # myst-nb leaves a folder beside the site
+    explore.write(out / "explore")
     read = links.read(out)
     loaded = links.loaded_from_elsewhere(out, read)
     return links.broken(out, read) + [f"{said} is loaded from elsewhere" for said in loaded]

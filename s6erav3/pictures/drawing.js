@@ -1,203 +1,167 @@
-// The page's half of the drawing canvas: strokes go to Python as bytes, predictions come back.
-const SIDE = 280; // of the canvas, in its own pixels
-const SENT_SIDE = 140; // of the picture that is sent
-const PEN_WIDTH = 22; // of a stroke, in pixels of the canvas
-const MAX_PENDING = 3; // requests that may be on their way at once
-const TIMEOUT = 10_000; // milliseconds to wait for a response
-const NO_RESPONSE =
-  "Python has not answered for ten seconds. The kernel is busy, or was restarted; " +
-  "if it was, run the cell again.";
+// A paper to draw a digit on, and what makes an image as in MNIST of a drawing.
+//
+// The preparation is that of `to_mnist` in Python, with the resampling of Pillow.
+import { ARROWS } from "./page.js";
 
-function element(tag, attributes = {}, children = []) {
-  const made = Object.assign(document.createElement(tag), attributes);
-  made.append(...children);
-  return made;
+export const PAPER_SIDE = 280; // of the paper, in its own pixels
+export const INK_SIDE = 140; // of the mask that is made of a drawing
+const PEN_WIDTH = 22; // of a stroke, in pixels of the paper
+const PEN_STEP = 7; // of an arrow key, in pixels of the paper
+const DIGIT_SIDE = 20; // of the longer side of a digit in MNIST
+const IMAGE_SIDE = 28; // of an image in MNIST
+
+function roundHalfEven(value) {
+  // The nearest whole number, and the even one of two, as Python rounds.
+  const below = Math.floor(value);
+  if (value - below !== 0.5) return Math.round(value);
+  return below % 2 ? below + 1 : below;
 }
 
-function fillInverted(canvas, values, columns, rows) {
-  // Fill a canvas of columns × rows with bytes, bright ink drawn black on white.
-  const image = new ImageData(columns, rows);
-  for (let i = 0; i < columns * rows; i++) {
-    const grey = 255 - values[i];
-    image.data.set([grey, grey, grey, 255], 4 * i);
+function cropToContent({ data, height, width }) {
+  // The smallest rectangle with all that is not 0; null where nothing is.
+  const rows = new Uint8Array(height);
+  const columns = new Uint8Array(width);
+  for (let row = 0, i = 0; row < height; row++) {
+    for (let column = 0; column < width; column++, i++) {
+      if (data[i]) rows[row] = columns[column] = 1;
+    }
   }
-  Object.assign(canvas, { width: columns, height: rows });
-  canvas.getContext("2d").putImageData(image, 0, 0);
-}
-
-function tiled(values, [count, height, width]) {
-  // Maps in rows of at most eight, a white pixel between them: bytes, columns, rows.
-  const across = Math.min(count, 8);
-  const down = Math.ceil(count / across);
-  const columns = across * (width + 1) - 1;
-  const rows = down * (height + 1) - 1;
-  const tiles = new Uint8Array(columns * rows);
-  for (let i = 0; i < count * height * width; i++) {
-    const map = Math.floor(i / (height * width));
-    const row = Math.floor(map / across) * (height + 1) + (Math.floor(i / width) % height);
-    const column = (map % across) * (width + 1) + (i % width);
-    tiles[row * columns + column] = values[i];
+  const [top, left] = [rows.indexOf(1), columns.indexOf(1)];
+  if (top < 0) return null;
+  const [bottom, right] = [rows.lastIndexOf(1) + 1, columns.lastIndexOf(1) + 1];
+  const cropped = { height: bottom - top, width: right - left };
+  cropped.data = new Float32Array(cropped.height * cropped.width);
+  for (let row = top; row < bottom; row++) {
+    const part = data.subarray(row * width + left, row * width + right);
+    cropped.data.set(part, (row - top) * cropped.width);
   }
-  return [tiles, columns, rows];
+  return cropped;
 }
 
-function bytesOf(view) {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-}
-
-function controls(stages) {
-  // What is drawn on and clicked.
-  const label = "Paper: draw a digit here with mouse, pen or finger";
-  const options = stages.map((name) => element("option", { value: name, textContent: name }));
-  const made = {
-    paper: element("canvas", {
-      className: "paper",
-      width: SIDE,
-      height: SIDE,
-      role: "img",
-      ariaLabel: label,
-    }),
-    clear: element("button", { type: "button", textContent: "Clear" }),
-    save: element("button", { type: "button", textContent: "Save as PNG" }),
-    stage: element("select", { ariaLabel: "Stage whose feature maps are shown" }, options),
-  };
-  for (const control of [made.clear, made.save, made.stage]) {
-    control.dataset.lmSuppressShortcuts = ""; // or JupyterLab takes its keys for its own
-  }
-  return made;
-}
-
-function displays() {
-  // What shows the response.
-  const digits = [...Array(10).keys()];
-  return {
-    image: element("canvas", {
-      className: "image",
-      role: "img",
-      ariaLabel: "The 28 by 28 pixels that the network is given",
-    }),
-    maps: element("canvas", { className: "maps", role: "img" }),
-    meters: digits.map((digit) =>
-      element("meter", { min: 0, max: 1, value: 0, ariaLabel: `Probability of ${digit}` }),
-    ),
-    percents: digits.map(() => element("span", { className: "percent" })),
-    prediction: element("p", { className: "prediction", role: "status" }),
-  };
-}
-
-function titled(title, ...children) {
-  return element("section", {}, [element("h4", { textContent: title }), ...children]);
-}
-
-function laidOut({ paper, clear, save, stage }, { image, maps, meters, percents, prediction }) {
-  const bars = meters.flatMap((meter, digit) => [
-    element("span", { textContent: digit }),
-    meter,
-    percents[digit],
-  ]);
-  return element("div", { className: "drawing-canvas" }, [
-    titled("Draw a digit", paper, element("div", {}, [clear, " ", save])),
-    titled("Input of the network", image),
-    titled("Probability of each digit", element("div", { className: "bars" }, bars)),
-    element("section", {}, [element("label", {}, ["Feature maps of ", stage]), maps]),
-    prediction,
-  ]);
-}
-
-function showResponse(response, [imageBytes, mapBytes], shown) {
-  const [count, height, width] = response.shape;
-  fillInverted(shown.image, bytesOf(imageBytes), 28, 28);
-  fillInverted(shown.maps, ...tiled(bytesOf(mapBytes), response.shape));
-  shown.maps.ariaLabel = `${count} feature maps of ${height} by ${width} positions`;
-  response.probabilities.forEach((probability, digit) => {
-    shown.meters[digit].value = probability;
-    shown.percents[digit].textContent = `${(100 * probability).toFixed(1)} %`;
+function weightsFor(from, to) {
+  // For each of `to` pixels made of `from`: the first that it is made of, and their weights. Where
+  // it shrinks, all pixels whose centres lie in its area count alike; else the two nearest count.
+  const factor = from / to;
+  const reach = factor > 1 ? factor / 2 : 1;
+  return Array.from({ length: to }, (_, i) => {
+    const centre = (i + 0.5) * factor;
+    const first = Math.max(0, Math.floor(centre - reach + 0.5));
+    const end = Math.min(from, Math.floor(centre + reach + 0.5));
+    const weights = Array.from({ length: end - first }, (_, j) => {
+      const distance = first + j - centre + 0.5;
+      if (factor <= 1) return Math.max(0, 1 - Math.abs(distance));
+      return distance > -reach && distance <= reach ? 1 : 0;
+    });
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return { first, weights: weights.map((weight) => weight / total) };
   });
-  if (shown.prediction.textContent !== response.text) {
-    shown.prediction.textContent = response.text;
+}
+
+function resizeWidth({ data, height, width }, newWidth) {
+  // Scaled to another width, and transposed: two calls scale both sides and turn it back.
+  const scaled = new Float32Array(newWidth * height);
+  weightsFor(width, newWidth).forEach(({ first, weights }, column) => {
+    for (let row = 0; row < height; row++) {
+      const start = row * width + first;
+      let sum = 0;
+      for (let i = 0; i < weights.length; i++) sum += weights[i] * data[start + i];
+      scaled[column * height + row] = sum;
+    }
+  });
+  return { data: scaled, height: newWidth, width: height };
+}
+
+function resizeLongestSide(ink, size) {
+  // Scaled in proportion, the longer side to `size` pixels.
+  const factor = size / Math.max(ink.height, ink.width);
+  const height = Math.max(1, roundHalfEven(ink.height * factor));
+  const width = Math.max(1, roundHalfEven(ink.width * factor));
+  return resizeWidth(resizeWidth(ink, width), height);
+}
+
+function sumOf(values) {
+  // The sum in float32, in NumPy's order: it decides where the centre of mass is halfway between
+  // two pixels.
+  if (values.length > 128) {
+    const half = (values.length >> 1) - ((values.length >> 1) % 8);
+    return Math.fround(sumOf(values.subarray(0, half)) + sumOf(values.subarray(half)));
   }
+  const end = values.length - (values.length % 8);
+  const sums = new Float32Array(8);
+  for (let i = 0; i < end; i++) sums[i % 8] += values[i];
+  for (let step = 1; step < 8; step *= 2) {
+    for (let i = 0; i < 8; i += 2 * step) sums[i] += sums[i + step];
+  }
+  for (let i = end; i < values.length; i++) sums[0] += values[i];
+  return sums[0];
 }
 
-function download(paper) {
-  // Save the drawing, black on white.
-  const sheet = element("canvas", { width: SIDE, height: SIDE });
-  const context = sheet.getContext("2d");
-  context.fillStyle = "white";
-  context.fillRect(0, 0, SIDE, SIDE);
-  context.drawImage(paper, 0, 0);
-  element("a", { href: sheet.toDataURL("image/png"), download: "digit.png" }).click();
+function centerByMass({ data, height, width }, size) {
+  // On size × size zeros, the centre of mass in the middle as nearly as whole pixels allow.
+  const mass = sumOf(data);
+  let [down, across] = [0, 0];
+  data.forEach((value, i) => {
+    down += value * Math.floor(i / width);
+    across += value * (i % width);
+  });
+  const middle = (size - 1) / 2;
+  const within = (start, length) => Math.min(Math.max(roundHalfEven(start), 0), size - length);
+  const top = within(middle - down / mass, height);
+  const left = within(middle - across / mass, width);
+  const field = new Float32Array(size * size);
+  data.forEach((value, i) => {
+    field[(top + Math.floor(i / width)) * size + left + (i % width)] = value;
+  });
+  return field;
 }
 
-function requester(model, view, paper, stage, prediction) {
-  // Sends drawings to Python, few at a time. Times are those of the oldest stroke in a drawing.
-  const readable = { willReadFrequently: true };
-  const small = element("canvas", { width: SENT_SIDE, height: SENT_SIDE });
-  const context = small.getContext("2d", readable);
+export function toMnist(mask) {
+  // The digit of a mask { data, height, width } as 28×28 bytes, bright ink on 0; null without ink.
+  const ink = cropToContent(mask);
+  if (!ink) return null;
+  const scaled = resizeLongestSide(ink, DIGIT_SIDE);
+  const brightest = scaled.data.reduce((most, value) => Math.max(most, value), 0);
+  const data = scaled.data.map((value) => value / brightest);
+  const field = centerByMass({ ...scaled, data }, IMAGE_SIDE);
+  return Uint8Array.from(field, (value) => roundHalfEven(255 * value));
+}
+
+export function inkReader() {
+  // A function that makes a mask of what is drawn on a paper.
+  const small = Object.assign(document.createElement("canvas"), {
+    width: INK_SIDE,
+    height: INK_SIDE,
+  });
+  const context = small.getContext("2d", { willReadFrequently: true });
   context.imageSmoothingQuality = "high";
-  let changed = null; // when the oldest stroke was made that Python has not been told of
-  let pending = []; // for each request on its way: when the oldest stroke in it was made
-  let timer;
-
-  function inkBytes() {
-    context.clearRect(0, 0, SENT_SIDE, SENT_SIDE);
-    context.drawImage(paper, 0, 0, SENT_SIDE, SENT_SIDE);
-    const pixels = context.getImageData(0, 0, SENT_SIDE, SENT_SIDE).data;
-    return Uint8Array.from({ length: SENT_SIDE * SENT_SIDE }, (_, i) => pixels[4 * i + 3]);
-  }
-
-  function send() {
-    if (changed === null || pending.length === MAX_PENDING) return;
-    pending.push(changed);
-    changed = null;
-    model.send({ view, stage: stage.value }, undefined, [inkBytes().buffer]);
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      pending = [];
-      prediction.textContent = NO_RESPONSE;
-    }, TIMEOUT);
-  }
-
-  function touched(at) {
-    changed ??= at;
-    send();
-  }
-
-  function received() {
-    // A response has come: when its oldest stroke was made, or undefined if none is awaited.
-    const asked = pending.shift();
-    if (!pending.length) clearTimeout(timer);
-    return asked;
-  }
-
-  return { send, touched, received, stop: () => clearTimeout(timer) };
+  return (paper) => {
+    context.clearRect(0, 0, INK_SIDE, INK_SIDE);
+    context.drawImage(paper, 0, 0, INK_SIDE, INK_SIDE);
+    const pixels = context.getImageData(0, 0, INK_SIDE, INK_SIDE).data;
+    const data = new Uint8Array(INK_SIDE ** 2);
+    for (let i = 0; i < data.length; i++) data[i] = pixels[4 * i + 3] > 127; // its opacity
+    return { data, height: INK_SIDE, width: INK_SIDE };
+  };
 }
 
-function letDraw(paper, touched) {
-  // Draw what a pointer does; returns a function that clears the paper.
-  const pen = paper.getContext("2d", { willReadFrequently: true });
-  Object.assign(pen, { lineWidth: PEN_WIDTH, lineCap: "round", lineJoin: "round" });
+function letPointerDraw(paper, lineTo) {
+  // Strokes of a mouse, a pen or a finger.
   let last = null; // where the pen is, while it is down
 
   function place(event) {
     const frame = paper.getBoundingClientRect();
-    const x = ((event.clientX - frame.left) * SIDE) / frame.width;
-    const y = ((event.clientY - frame.top) * SIDE) / frame.height;
+    const x = ((event.clientX - frame.left) * PAPER_SIDE) / frame.width;
+    const y = ((event.clientY - frame.top) * PAPER_SIDE) / frame.height;
     return [x, y];
   }
 
   function stroke(event) {
     if (last === null || !event.isPrimary) return;
     if (!event.buttons) return void (last = null); // the end of the stroke was missed
-    const at = performance.now();
     const points = event.getCoalescedEvents?.() ?? [];
-    for (const point of points.length ? points : [event]) {
-      pen.beginPath();
-      pen.moveTo(...last);
-      last = place(point);
-      pen.lineTo(last[0] + 0.01, last[1]); // a line of no length would not be drawn
-      pen.stroke();
-    }
-    touched(at);
+    const places = (points.length ? points : [event]).map(place);
+    lineTo(last, places);
+    last = places.at(-1);
   }
 
   paper.addEventListener("pointerdown", (event) => {
@@ -211,40 +175,57 @@ function letDraw(paper, touched) {
   for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
     paper.addEventListener(end, (event) => event.isPrimary && (last = null));
   }
-  return () => pen.clearRect(0, 0, SIDE, SIDE);
 }
 
-function render({ model, el }) {
-  const view = Math.random().toString(36); // each view shows responses to its own requests only
-  const parts = controls(model.get("stages"));
-  const shown = displays();
-  const canvas = laidOut(parts, shown);
-  el.append(canvas);
-  const requests = requester(model, view, parts.paper, parts.stage, shown.prediction);
-  const clearPaper = letDraw(parts.paper, requests.touched);
+function letKeysDraw(paper, lineTo, cursor) {
+  // The space bar sets the pen down and lifts it, the arrow keys move it. `cursor` shows it.
+  let [x, y] = [PAPER_SIDE / 2, PAPER_SIDE / 4];
+  let isDown = false;
 
-  function show(response, buffers) {
-    if (response.view !== view) return;
-    showResponse(response, buffers, shown);
-    const asked = requests.received();
-    if (asked !== undefined) {
-      canvas.dataset.latency = (performance.now() - asked).toFixed(1); // ms, stroke to bars
-    }
-    requests.send();
+  function show() {
+    const scale = paper.clientWidth / PAPER_SIDE;
+    cursor.hidden = false;
+    cursor.classList.toggle("down", isDown);
+    cursor.style.transform = `translate(${x * scale}px, ${y * scale}px)`;
   }
 
-  parts.clear.addEventListener("click", () => {
-    clearPaper();
-    requests.touched(performance.now());
+  paper.addEventListener("keydown", (event) => {
+    if (event.key !== " " && !(event.key in ARROWS)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const before = [x, y];
+    if (event.key === " ") isDown = !isDown;
+    const [down, right] = ARROWS[event.key] ?? [0, 0];
+    x = Math.min(Math.max(x + right * PEN_STEP, 0), PAPER_SIDE);
+    y = Math.min(Math.max(y + down * PEN_STEP, 0), PAPER_SIDE);
+    if (isDown) lineTo(before, [[x, y]]);
+    show();
   });
-  parts.save.addEventListener("click", () => download(parts.paper));
-  parts.stage.addEventListener("change", () => requests.touched(performance.now()));
-  model.on("msg:custom", show);
-  requests.touched(performance.now());
-  return () => {
-    requests.stop();
-    model.off("msg:custom", show);
-  };
+  for (const end of ["blur", "pointerdown"]) {
+    paper.addEventListener(end, () => {
+      isDown = false;
+      cursor.hidden = true;
+    });
+  }
 }
 
-export default { render };
+export function letDraw(paper, cursor, touched) {
+  // Draw with pointer and keyboard; `touched(time)` after each stroke. Returns a function that
+  // clears the paper.
+  Object.assign(paper, { width: PAPER_SIDE, height: PAPER_SIDE, tabIndex: 0 });
+  const pen = paper.getContext("2d", { willReadFrequently: true });
+  Object.assign(pen, { lineWidth: PEN_WIDTH, lineCap: "round", lineJoin: "round" });
+
+  function lineTo(start, places) {
+    const at = performance.now();
+    pen.beginPath();
+    pen.moveTo(...start);
+    for (const [x, y] of places) pen.lineTo(x + 0.01, y); // a line of no length is not drawn
+    pen.stroke();
+    touched(at);
+  }
+
+  letPointerDraw(paper, lineTo);
+  letKeysDraw(paper, lineTo, cursor);
+  return () => pen.clearRect(0, 0, PAPER_SIDE, PAPER_SIDE);
+}
