@@ -54,7 +54,7 @@ def as_strings(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         shown["macs"] = [text or NOT_COUNTED for text in shown["macs"]]
     return pd.DataFrame(shown, dtype=object)
 
-# %% ../../nbs/internals/table_totals.ipynb #e21b6118
+# %% ../../nbs/internals/table_totals.ipynb #86885a31
 WIDTH = 100
 _LEFT = ("layer", "kind", "share")
 
@@ -67,10 +67,24 @@ def _shortened(text: str, width: int) -> str:
     return f"{text[: kept - kept // 2]}..{text[len(text) - kept // 2 :]}"
 
 
+def _natural_widths(strings: pd.DataFrame) -> dict[str, int]:
+    "The width of each column, if nothing is left out."
+    return {name: max(map(len, [name, *strings[name]])) for name in strings}
+
+
+def _excess(widths: dict[str, int]) -> int:
+    "By how many columns a line is too long."
+    return sum(widths.values()) + 2 * (len(widths) - 1) - WIDTH
+
+
 def _widths(strings: pd.DataFrame) -> dict[str, int]:
     "The width of each column, so that a line has at most `WIDTH` columns."
-    widths = {name: max(map(len, [name, *strings[name]])) for name in strings}
-    excess = sum(widths.values()) + 2 * (len(widths) - 1) - WIDTH
+    widths = _natural_widths(strings)
+    excess = _excess(widths)
+    if excess > 0 and "kind" in widths:
+        spared = min(excess, max(0, widths["kind"] - 12))
+        widths["kind"] -= spared
+        excess -= spared
     while excess > 0:
         longest = max(widths, key=lambda name: widths[name])
         if widths[longest] <= 6:
@@ -82,6 +96,8 @@ def _widths(strings: pd.DataFrame) -> dict[str, int]:
 
 def as_lines(strings: pd.DataFrame) -> list[str]:
     "A table of texts as lines, the names of the columns first."
+    if _excess(_natural_widths(strings)) > 0:
+        strings = strings.rename(columns={"receptive_field": "field"})
     widths = _widths(strings)
     lines = []
     for row in [list(strings), *strings.values.tolist()]:

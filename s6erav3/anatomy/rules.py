@@ -201,11 +201,11 @@ _CONVOLUTIONS = ("conv1d", "conv2d", "conv3d", "convolution", *_TRANSPOSED)
 _POOLINGS = ("max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d")
 _WITH_INDICES = tuple(f"max_pool{n}d_with_indices" for n in (1, 2, 3))
 
-# %% ../../nbs/internals/tracing_rules.ipynb #0cea6e3a
+# %% ../../nbs/internals/tracing_rules.ipynb #bc1fa8ea
 def _settings(operation: Operation) -> tuple | None:
     "Kernel, number of axes, and stride of an operation that slides a window; None for others."
     name = operation.name
-    if name in _CONVOLUTIONS:
+    if name in _CONVOLUTIONS and operation.arg("weight") is not None:  # else it is quantised
         kernel = tuple(operation.arg("weight").shape[2:])
         return kernel, len(kernel), operation.arg("stride")
     if name in _POOLINGS or name in _WITH_INDICES:
@@ -234,14 +234,15 @@ def _geometry(seen: Seen) -> Geometry:
         raise UnsupportedOperation
     return geometry
 
-# %% ../../nbs/internals/tracing_rules.ipynb #15b9f093
+# %% ../../nbs/internals/tracing_rules.ipynb #fc0272ef
 @_rule(*_CONVOLUTIONS)
 def _convolution(seen, layout):
+    geometry = _geometry(seen)
     weight = seen.arg("weight")
     n = weight.dim() - 2
     transposed = seen.operation.name in _TRANSPOSED or seen.arg("transposed", False)
     make_taps = transposed_taps if transposed else window_taps
-    windows = _windows(_geometry(seen), make_taps, transposed)
+    windows = _windows(geometry, make_taps, transposed)
     if used := _used_taps(weight):
         windows = [
             window._replace(taps=_some(window.taps, taps), settings=(*window.settings, *taps))
@@ -295,7 +296,7 @@ def _pool_to(axis: Axis, n_out: int, place: int) -> Axis:
 def _adaptive_pool(seen, layout):
     return _resize_axes(seen, layout, int(seen.operation.name[-2]), _pool_to)
 
-# %% ../../nbs/internals/tracing_rules.ipynb #2a064938
+# %% ../../nbs/internals/tracing_rules.ipynb #bb1ede6e
 _REACH = {"linear": 1, "bilinear": 1, "trilinear": 1, "bicubic": 2}  # neighbours on each side
 
 
@@ -311,13 +312,14 @@ def _scale(seen: Seen, n_in: int, n_out: int, place: int) -> Fraction:
 
 def _interpolation_taps(seen: Seen, scale: Fraction) -> Taps:
     "Which positions of the small map an interpolation reads."
-    kind = seen.operation.name.removeprefix("upsample_")[:-2].rstrip("123d")
+    name = seen.operation.name.removeprefix("upsample_")
+    kind = name.removesuffix("_aa")[:-2]  # without the number of axes
     if kind == "nearest":
         return nearest_taps(scale)
     if kind == "nearest_exact":
         return nearest_taps(scale, Fraction(1, 2))
-    if seen.operation.name.endswith("_aa"):
-        return smooth_taps(scale, _REACH[kind.removesuffix("2d").rstrip("_")])
+    if name.endswith("_aa"):
+        return smooth_taps(scale, _REACH[kind])
     return linear_taps(scale, seen.arg("align_corners"), _REACH[kind])
 
 # %% ../../nbs/internals/tracing_rules.ipynb #908ec6a2
@@ -814,7 +816,7 @@ def _apply_rule(seen: Seen) -> TensorLayout | list[TensorLayout]:
         return _pointwise(seen)
     raise UnsupportedOperation
 
-# %% ../../nbs/internals/tracing_rules.ipynb #6d192d99
+# %% ../../nbs/internals/tracing_rules.ipynb #6db44578
 def propagate(seen: Seen) -> list[TensorLayout]:
     "The layout of each output of an operation."
     layouts = [seen.layouts[tensor] for tensor in seen.tracked]
@@ -824,7 +826,7 @@ def propagate(seen: Seen) -> list[TensorLayout]:
         return [unknown] * n_outputs
     try:
         result = _apply_rule(seen)
-    except UnsupportedOperation:
+    except (UnsupportedOperation, ArithmeticError, LookupError, TypeError, ValueError):
         whole = global_layout(layouts)
         return [whole if whole.axes else unknown] * n_outputs
     if isinstance(result, list):
