@@ -28,7 +28,7 @@ def _as_text(value: Any) -> str:
         return "" if np.isnan(value) else f"{value:,.4g}"
     return str(value)
 
-# %% ../../nbs/internals/table_totals.ipynb #c3a05e9f
+# %% ../../nbs/internals/table_totals.ipynb #a492e028
 LONGEST_BAR = 8
 
 
@@ -41,7 +41,7 @@ def _shares(table: pd.DataFrame) -> list[str]:
     bars = ["#" * round(LONGEST_BAR * row / largest) for row in macs]
     return [f"{100 * row / total:3.0f} % {bar}" if row else "" for row, bar in zip(macs, bars)]
 
-
+# %% ../../nbs/internals/table_totals.ipynb #cb94c9e3
 def as_strings(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     "Some columns of a layer table as they are shown; `share` is that of the multiply-adds."
     shown = {}
@@ -54,7 +54,7 @@ def as_strings(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         shown["macs"] = [text or NOT_COUNTED for text in shown["macs"]]
     return pd.DataFrame(shown, dtype=object)
 
-# %% ../../nbs/internals/table_totals.ipynb #86885a31
+# %% ../../nbs/internals/table_totals.ipynb #8e5975b3
 WIDTH = 100
 _LEFT = ("layer", "kind", "share")
 
@@ -66,17 +66,17 @@ def _shortened(text: str, width: int) -> str:
     kept = width - 2
     return f"{text[: kept - kept // 2]}..{text[len(text) - kept // 2 :]}"
 
-
+# %% ../../nbs/internals/table_totals.ipynb #c86fae6a
 def _natural_widths(strings: pd.DataFrame) -> dict[str, int]:
     "The width of each column, if nothing is left out."
     return {name: max(map(len, [name, *strings[name]])) for name in strings}
 
-
+# %% ../../nbs/internals/table_totals.ipynb #450acdd0
 def _excess(widths: dict[str, int]) -> int:
     "By how many columns a line is too long."
     return sum(widths.values()) + 2 * (len(widths) - 1) - WIDTH
 
-
+# %% ../../nbs/internals/table_totals.ipynb #79cca276
 def _widths(strings: pd.DataFrame) -> dict[str, int]:
     "The width of each column, so that a line has at most `WIDTH` columns."
     widths = _natural_widths(strings)
@@ -93,7 +93,7 @@ def _widths(strings: pd.DataFrame) -> dict[str, int]:
         excess -= 1
     return widths
 
-
+# %% ../../nbs/internals/table_totals.ipynb #d2e3a86c
 def as_lines(strings: pd.DataFrame) -> list[str]:
     "A table of texts as lines, the names of the columns first."
     if _excess(_natural_widths(strings)) > 0:
@@ -108,7 +108,7 @@ def as_lines(strings: pd.DataFrame) -> list[str]:
         lines.append("  ".join(cells).rstrip())
     return lines
 
-# %% ../../nbs/internals/table_totals.ipynb #5f7f4d1b
+# %% ../../nbs/internals/table_totals.ipynb #ce7c7854
 _MIB = 1024**2
 
 
@@ -118,7 +118,7 @@ def _macs_total(table: pd.DataFrame) -> str:
     names = table.attrs.get("uncounted", ())
     return f"at least {known:,} (not counted: {', '.join(names)})" if names else f"{known:,}"
 
-
+# %% ../../nbs/internals/table_totals.ipynb #d7e8789c
 class Summary:
     "A layer table with its totals, shown as HTML in a notebook and as text elsewhere."
 
@@ -184,14 +184,14 @@ def _tree(table: pd.DataFrame, depth: int | None) -> pd.DataFrame:
     strings = as_strings(tree, ["layer", "kind", "params", "macs"])
     return strings
 
-# %% ../../nbs/internals/table_totals.ipynb #42b99531
+# %% ../../nbs/internals/table_totals.ipynb #5e6983f0
 def _by_call(table: pd.DataFrame) -> pd.DataFrame:
     "Costs and fields of a table, by layer and call."
     call = table.groupby("layer").cumcount()
     indexed = table.set_index(["layer", call.rename("call")])
     return indexed[["params", "macs", "receptive_field"]].astype(object)
 
-
+# %% ../../nbs/internals/table_totals.ipynb #c71b9dd6
 def compare_tables(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Parameters, multiply-adds and receptive fields of two layer tables, and their totals.
 
@@ -211,7 +211,7 @@ def compare_tables(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     ]
     return compared[["layer", *pairs]].reset_index(drop=True)
 
-
+# %% ../../nbs/internals/table_totals.ipynb #a00b584e
 class Comparison:
     "Two layer tables side by side, shown as HTML in a notebook and as text elsewhere."
 

@@ -101,12 +101,12 @@ def adaptive_taps(n_in: int, n_out: int) -> Taps:
 
     return taps
 
-# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #e396e678
+# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #de15511b
 def nearest_taps(scale: Fraction, offset: Fraction = Fraction(0)) -> Taps:
     "The taps of a copy of the position at `(i + offset) * scale`, rounded down."
     return lambda positions: np.array([[math.floor((int(i) + offset) * scale)] for i in positions])
 
-
+# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #7290a7a8
 def linear_taps(scale: Fraction, align_corners: bool, reach: int = 1) -> Taps:
     "The taps of an interpolation: `reach` neighbours on either side, 1 if linear, 2 if cubic."
     offset = Fraction(0) if align_corners else Fraction(1, 2)
@@ -118,7 +118,7 @@ def linear_taps(scale: Fraction, align_corners: bool, reach: int = 1) -> Taps:
 
     return taps
 
-
+# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #750caa0a
 def _neighbours(point: Fraction, reach: int) -> list[int]:
     "The `2 * reach` positions around a point; the point itself if it is a position."
     low = math.floor(point)
@@ -151,10 +151,10 @@ def _hull(ranges: list[tuple]) -> tuple:
     firsts, lasts = zip(*ranges)
     return min(firsts), max(lasts)
 
-# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #2d1a346a
+# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #15a0e493
 LONGEST_PERIOD = 1_000
 
-
+# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #f6a3b56a
 def _gather_ranges(field, taps: Taps, stride: Fraction, pattern: int) -> list[tuple] | None:
     "The pixel ranges of one period of positions; None if a position has no tap."
     period = stride.denominator * field.period // math.gcd(field.period, stride.numerator)
@@ -275,12 +275,12 @@ def select_position(axis: Axis, position: int) -> Axis:
     first, last = axis.first[[position]], axis.last[[position]]
     return replace(axis, field=field, first=first, last=last)
 
-# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #be805adf
+# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #5269f794
 def _covers(one: Axis, other: Axis) -> bool:
     "Whether the single position of `one` depends on every pixel that `other` depends on."
     return bool(one.first[0] <= other.first.min() and one.last[0] >= other.last.max())
 
-
+# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #8ea2c73b
 def _broadcast(one: Axis, other: Axis) -> Axis:
     "The axis after a single position `one` was broadcast to the positions of `other`."
     first = np.minimum(one.first, other.first)
@@ -289,7 +289,7 @@ def _broadcast(one: Axis, other: Axis) -> Axis:
     field = replace(GLOBAL_FIELD, jump=jump) if _covers(one, other) else None
     return replace(other, field=field, first=first, last=last)
 
-
+# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #aa48a681
 def _union_of_known(one: Axis, other: Axis) -> ReceptiveField | None:
     "The union of two fields; of an unknown and a global one, if that covers the whole image."
     if one.field and other.field:
@@ -298,7 +298,7 @@ def _union_of_known(one: Axis, other: Axis) -> ReceptiveField | None:
     covers = known.span == (0, known.n_pixels - 1)
     return known.field if known.field and known.field.is_global and covers else None
 
-
+# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #0eedd758
 def union_of_axes(one: Axis, other: Axis) -> Axis:
     "The axis of a sum or a concatenation; a single position is broadcast."
     if one is other:

@@ -13,11 +13,11 @@ from torch import nn
 from .inputs import Inputs, network_inputs
 from .isolation import exchange_tensors, unchanged
 
-# %% ../../nbs/internals/gradient_fields.ipynb #464b8c44
+# %% ../../nbs/internals/gradient_fields.ipynb #248b14d2
 class _StopForward(Exception):
     "The layer has been called; the rest of the network need not run."
 
-
+# %% ../../nbs/internals/gradient_fields.ipynb #c5cbc79a
 def _layer_output(model: nn.Module, layer: str, inputs: Inputs) -> torch.Tensor:
     "The output of a layer; `ValueError` if it is no map."
     outputs = []
@@ -72,13 +72,13 @@ def _position_gradient(output: torch.Tensor, image: torch.Tensor, layer, positio
     (gradient,) = torch.autograd.grad((channels * random).sum(), image, allow_unused=True)
     return torch.zeros(image.shape[2:]) if gradient is None else gradient[0].abs().sum(dim=0)
 
-# %% ../../nbs/internals/gradient_fields.ipynb #60c41c71
+# %% ../../nbs/internals/gradient_fields.ipynb #7ea935e1
 def _as_float64(tensor: torch.Tensor) -> torch.Tensor:
     "A copy on the processor; of real numbers, in float64."
     dtype = torch.float64 if tensor.is_floating_point() else tensor.dtype
     return tensor.detach().to("cpu", dtype, copy=True)
 
-
+# %% ../../nbs/internals/gradient_fields.ipynb #e8a57ef0
 def _total_gradient(model, input_size, layer, position, n_images) -> torch.Tensor:
     "The gradient magnitudes of a position, summed over random images: `(height, width)`."
     inputs = network_inputs(model, input_size)

@@ -35,17 +35,17 @@ class Inputs:
         args, kwargs = pytree.tree_map_only(torch.Tensor, convert, (self.args, self.kwargs))
         return Inputs(args, kwargs)
 
-# %% ../../nbs/internals/network_inputs.ipynb #e8cd601c
+# %% ../../nbs/internals/network_inputs.ipynb #a2400a34
 def _is_sequence(value) -> bool:
     "Whether this is a list or tuple that is not empty."
     return isinstance(value, (tuple, list)) and len(value) > 0
 
-
+# %% ../../nbs/internals/network_inputs.ipynb #29ab1541
 def _is_size(value) -> bool:
     "Whether this is a tuple of whole numbers above 0."
     return _is_sequence(value) and all(isinstance(n, Integral) and int(n) > 0 for n in value)
 
-
+# %% ../../nbs/internals/network_inputs.ipynb #6f1195e4
 def _sizes(input_size) -> tuple:
     "The sizes as a tuple of tuples."
     several = _is_sequence(input_size) and _is_sequence(input_size[0])
@@ -56,13 +56,13 @@ def _sizes(input_size) -> tuple:
         )
     return tuple(tuple(map(int, size)) for size in sizes)
 
-# %% ../../nbs/internals/network_inputs.ipynb #11f12de1
+# %% ../../nbs/internals/network_inputs.ipynb #d0f73cbd
 def _dtypes(model: nn.Module, dtypes, n: int) -> list[torch.dtype]:
     "The number type of each of `n` inputs."
     if dtypes is None:
         own = (parameter.dtype for parameter in model.parameters())
-        floating = [dtype for dtype in own if dtype.is_floating_point]
-        return [floating[0] if floating else torch.get_default_dtype()] * n
+        floating = (dtype for dtype in own if dtype.is_floating_point)
+        return [next(floating, torch.get_default_dtype())] * n
     given = [dtypes] * n if isinstance(dtypes, torch.dtype) else list(dtypes)
     if len(given) != n or not all(isinstance(dtype, torch.dtype) for dtype in given):
         raise ValueError(f"dtypes takes one torch.dtype, or one for each of {n} inputs: {dtypes!r}")

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-# %% ../../nbs/internals/model_copies.ipynb #565849b6
+# %% ../../nbs/internals/model_copies.ipynb #86457b2f
 _CONTAINERS = (dict, list, set, deque)
 
 
@@ -33,7 +33,7 @@ def _held_by_function(function: FunctionType) -> Iterator[Any]:
         if isinstance(value, _CONTAINERS):
             yield value
 
-
+# %% ../../nbs/internals/model_copies.ipynb #62e0a90f
 def _held_by_cell(cell: CellType) -> list:
     "The variable in a cell; nothing if it has no value yet."
     try:
@@ -41,7 +41,7 @@ def _held_by_cell(cell: CellType) -> list:
     except ValueError:
         return []
 
-# %% ../../nbs/internals/model_copies.ipynb #2dde00a1
+# %% ../../nbs/internals/model_copies.ipynb #d5e399ac
 _LIBRARIES = sys.stdlib_module_names | {"torch", "numpy", "torchvision"}
 
 
@@ -52,7 +52,7 @@ def _is_own(value: Any) -> bool:
     library = type(value).__module__.partition(".")[0]
     return hasattr(value, "__dict__") and not isinstance(value, type) and library not in _LIBRARIES
 
-
+# %% ../../nbs/internals/model_copies.ipynb #f3b6f9cb
 def _held_by(value: Any) -> Iterator[Any]:
     "What an object holds."
     if isinstance(value, dict):
@@ -71,11 +71,11 @@ def _held_by(value: Any) -> Iterator[Any]:
         yield vars(value)
         yield getattr(type(value), "forward", None)
 
-# %% ../../nbs/internals/model_copies.ipynb #482cc3f5
+# %% ../../nbs/internals/model_copies.ipynb #b1fd5056
 _ATOMS = (int, float, complex, str, bytes, type(None), np.ndarray, range, torch.device, torch.dtype)
 MOST_OBJECTS = 1_000_000  # more than any network holds
 
-
+# %% ../../nbs/internals/model_copies.ipynb #874cc647
 def reachable(model: nn.Module) -> list[Any]:
     "All objects that a network holds, each once."
     found: dict[int, Any] = {}
@@ -89,17 +89,20 @@ def reachable(model: nn.Module) -> list[Any]:
             waiting.extend(_held_by(value))
     return list(found.values())
 
-# %% ../../nbs/internals/model_copies.ipynb #a3d7d37e
+# %% ../../nbs/internals/model_copies.ipynb #41ad8c68
 def _same(one: Any, other: Any) -> bool:
     "Whether two containers hold the same objects."
-    if len(one) != len(other):
-        return False
+    if len(one) != len(other) or not one:
+        return len(one) == len(other)
+    if isinstance(one, set):
+        return one == other
     if isinstance(one, dict):
-        pairs = zip(one.items(), other.items())
-        return all(a is c and b is d for (a, b), (c, d) in pairs)
-    return isinstance(one, set) or all(a is b for a, b in zip(one, other))
+        if [*map(id, one)] != [*map(id, other)]:
+            return False
+        one, other = one.values(), other.values()
+    return [*map(id, one)] == [*map(id, other)]
 
-
+# %% ../../nbs/internals/model_copies.ipynb #c36c8e35
 def _put_back(container: Any, contents: Any):
     "Give a container its old contents."
     if _same(container, contents):
@@ -136,7 +139,7 @@ def no_garbage_collection() -> Iterator[None]:
         if was_enabled:
             gc.enable()
 
-# %% ../../nbs/internals/model_copies.ipynb #16df7699
+# %% ../../nbs/internals/model_copies.ipynb #112a5ff5
 @contextlib.contextmanager
 def unchanged(model: nn.Module) -> Iterator[list[Any]]:
     """Put a network back as it was after the block, in which it is in evaluation mode.
@@ -154,14 +157,14 @@ def unchanged(model: nn.Module) -> Iterator[list[Any]]:
             for container, contents in saved:
                 _put_back(container, contents)
 
-
+# %% ../../nbs/internals/model_copies.ipynb #f8fa26c8
 def _prepare(module: nn.Module):
     "Set evaluation mode, and remove the hooks of the backward pass."
     module.training = False
     module._backward_hooks.clear()
     module._backward_pre_hooks.clear()
 
-# %% ../../nbs/internals/model_copies.ipynb #14e8aab1
+# %% ../../nbs/internals/model_copies.ipynb #8ac26a9e
 class SavedTensors:
     "The contents of tensors, to be put back after the block."
 
@@ -174,7 +177,7 @@ class SavedTensors:
     def before_writing(self, tensor: torch.Tensor):
         "Save the memory that a tensor of the network shares."
         memory = _memory(tensor)
-        if memory not in self.tensors or memory in self.saved:
+        if memory is None or memory not in self.tensors or memory in self.saved:
             return
         own = self.tensors[memory]
         self.saved[memory] = own.untyped_storage().clone()
@@ -188,7 +191,7 @@ class SavedTensors:
             self.tensors[memory].untyped_storage().copy_(contents)
         self.stack.close()
 
-
+# %% ../../nbs/internals/model_copies.ipynb #5d3aa846
 def _memory(tensor: torch.Tensor) -> int | None:
     "Where the numbers of a tensor are; None if it has no memory of its own."
     if tensor.is_meta or tensor.layout != torch.strided or not tensor.numel():

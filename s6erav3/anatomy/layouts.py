@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['UNKNOWN', 'NO_PIXELS', 'UnsupportedOperation', 'Scattered', 'Factor', 'simplify', 'reshape_dims', 'image_axes',
-           'TensorLayout', 'input_layout', 'mix', 'collapse', 'absorb', 'union_of_layouts', 'global_layout']
+           'TensorLayout', 'whole_axis', 'input_layout', 'mix', 'collapse', 'absorb', 'union_of_layouts',
+           'global_layout']
 
 # %% ../../nbs/internals/tensor_layouts.ipynb #96b4f58a
 from collections.abc import Iterable, Sequence
@@ -24,11 +25,11 @@ from s6erav3.anatomy.fields import (
     window_taps,
 )
 
-# %% ../../nbs/internals/tensor_layouts.ipynb #c50341da
+# %% ../../nbs/internals/tensor_layouts.ipynb #0c66faef
 class UnsupportedOperation(Exception):
     "An operation for which no rule says what its output depends on."
 
-
+# %% ../../nbs/internals/tensor_layouts.ipynb #832e6aa9
 class Scattered:
     "Several axes whose positions follow one another, in parts of which each is in order."
 
@@ -45,7 +46,7 @@ class Scattered:
             begins += n
         return None
 
-
+# %% ../../nbs/internals/tensor_layouts.ipynb #05416526
 class Factor(NamedTuple):
     "Part of a dimension."
 
@@ -53,7 +54,7 @@ class Factor(NamedTuple):
     size: int
     step: int = 1  # how many positions of the axis lie between two of the factor
 
-# %% ../../nbs/internals/tensor_layouts.ipynb #820f0218
+# %% ../../nbs/internals/tensor_layouts.ipynb #90f90226
 def _merged(one: Factor, other: Factor) -> Factor | None:
     "Two neighbouring factors as one, or None if they do not belong together."
     if one.axis is None and other.axis is None:
@@ -63,7 +64,7 @@ def _merged(one: Factor, other: Factor) -> Factor | None:
             return Factor(one.axis, one.size * other.size, other.step)
     return None
 
-
+# %% ../../nbs/internals/tensor_layouts.ipynb #d38b44b8
 def simplify(factors: Iterable[Factor]) -> tuple[Factor, ...]:
     "The same factors in their shortest form."
     simple: list[Factor] = []
@@ -77,7 +78,7 @@ def simplify(factors: Iterable[Factor]) -> tuple[Factor, ...]:
             simple.append(factor)
     return tuple(simple)
 
-# %% ../../nbs/internals/tensor_layouts.ipynb #51134003
+# %% ../../nbs/internals/tensor_layouts.ipynb #62b11ffc
 def _divided(factor: Factor, size: int) -> tuple[Factor, Factor]:
     "A factor as one of `size` and the rest."
     if factor.size % size or isinstance(factor.axis, Scattered):
@@ -85,7 +86,7 @@ def _divided(factor: Factor, size: int) -> tuple[Factor, Factor]:
     rest = factor.size // size
     return factor._replace(size=size, step=factor.step * rest), factor._replace(size=rest)
 
-
+# %% ../../nbs/internals/tensor_layouts.ipynb #7c9b186d
 def _take(queue: list[Factor], size: int) -> tuple[Factor, ...]:
     "Take factors whose product is `size` from the front of `queue`."
     taken = []
@@ -102,13 +103,13 @@ def _take(queue: list[Factor], size: int) -> tuple[Factor, ...]:
         size //= factor.size
     return simplify(taken)
 
-
+# %% ../../nbs/internals/tensor_layouts.ipynb #afb68d65
 def reshape_dims(dims: tuple, shape: Sequence[int]) -> tuple:
     "The dimensions of a tensor when it is viewed in another shape."
     queue = list(chain.from_iterable(dims))
     return tuple(_take(queue, size) for size in shape)
 
-# %% ../../nbs/internals/tensor_layouts.ipynb #3b7182bb
+# %% ../../nbs/internals/tensor_layouts.ipynb #9a96b528
 def image_axes(dims: tuple) -> list[int]:
     "The image axes among the factors of dimensions, once for each factor."
     axes: list[int] = []
@@ -119,7 +120,7 @@ def image_axes(dims: tuple) -> list[int]:
             axes.append(factor.axis)
     return axes
 
-
+# %% ../../nbs/internals/tensor_layouts.ipynb #b775c6d4
 @dataclass(frozen=True)
 class TensorLayout:
     "What is known of a tensor that depends on the image."
@@ -165,21 +166,22 @@ class TensorLayout:
         "With another axis at `which`."
         return replace(self, axes=(*self.axes[:which], axis, *self.axes[which + 1 :]))
 
-    def whole_axis(self, k: int) -> int:
-        "The axis that dimension `k` is, complete and in order."
-        factors = self.known_dims[k]
-        which = factors[0].axis if len(factors) == 1 else None
-        if not isinstance(which, int):
-            raise UnsupportedOperation
-        if factors[0] != Factor(which, self.axes[which].n_positions):
-            raise UnsupportedOperation
-        return which
+# %% ../../nbs/internals/tensor_layouts.ipynb #a2b288a3
+def whole_axis(layout: TensorLayout, k: int) -> int:
+    "The axis that dimension `k` is, complete and in order."
+    factors = layout.known_dims[k]
+    which = factors[0].axis if len(factors) == 1 else None
+    if not isinstance(which, int):
+        raise UnsupportedOperation
+    if factors[0] != Factor(which, layout.axes[which].n_positions):
+        raise UnsupportedOperation
+    return which
 
-# %% ../../nbs/internals/tensor_layouts.ipynb #2d071d3c
+# %% ../../nbs/internals/tensor_layouts.ipynb #c3f18e92
 UNKNOWN = TensorLayout((), ())
 NO_PIXELS = TensorLayout((), ())  # of what no longer depends on an input
 
-
+# %% ../../nbs/internals/tensor_layouts.ipynb #fc4cd961
 def input_layout(shape: Sequence[int], source: int = 0) -> TensorLayout:
     """The layout of an input of shape `(batch, channels, positions…)`.
 
@@ -194,14 +196,14 @@ def input_layout(shape: Sequence[int], source: int = 0) -> TensorLayout:
     positions = tuple(simplify([Factor(k, size)]) for k, size in enumerate(shape[2:]))
     return TensorLayout(batch_and_channels + positions, axes, source)
 
-# %% ../../nbs/internals/tensor_layouts.ipynb #d768d853
+# %% ../../nbs/internals/tensor_layouts.ipynb #091ce3d2
 class _Mixed(NamedTuple):
-    "Which positions of an axis are mixed: with `step`, `count` in a row."
+    "Which positions of an axis are mixed: `n` in a row, with a step."
 
     step: int
-    count: int
+    n: int
 
-
+# %% ../../nbs/internals/tensor_layouts.ipynb #578a4dfb
 def _mixed(layout: TensorLayout, which: Iterable[int], axis: int) -> _Mixed:
     "Which positions of an axis are mixed, where some dimensions are."
     dims = [layout.known_dims[k] for k in which]
@@ -212,25 +214,24 @@ def _mixed(layout: TensorLayout, which: Iterable[int], axis: int) -> _Mixed:
     factors.sort(key=lambda factor: factor.step)
     mixed = _Mixed(factors[0].step, 1)
     for factor in factors:
-        if factor.step != mixed.step * mixed.count:
+        if factor.step != mixed.step * mixed.n:
             raise UnsupportedOperation
-        mixed = mixed._replace(count=mixed.count * factor.size)
-    if mixed.step > 1 and mixed.step * mixed.count != n:
+        mixed = mixed._replace(n=mixed.n * factor.size)
+    if mixed.step > 1 and mixed.step * mixed.n != n:
         raise UnsupportedOperation
     return mixed
 
-
+# %% ../../nbs/internals/tensor_layouts.ipynb #2fbed3b0
 def _mixed_axis(axis: Axis, mixed: _Mixed) -> Axis:
     "An axis after mixing, with as many positions as before."
-    if mixed.count == axis.n_positions:
+    if mixed.n == axis.n_positions:
         return mix_axis(axis, axis.n_positions)
     if mixed.step == 1:
-        return gather_axis(axis, block_taps(mixed.count), 1, axis.n_positions, pattern=mixed.count)
-    first = axis.first.reshape(mixed.count, mixed.step).min(axis=0)
-    last = axis.last.reshape(mixed.count, mixed.step).max(axis=0)
+        return gather_axis(axis, block_taps(mixed.n), 1, axis.n_positions, pattern=mixed.n)
+    first = axis.first.reshape(mixed.n, mixed.step).min(axis=0)
+    last = axis.last.reshape(mixed.n, mixed.step).max(axis=0)
     whole = mix_axis(axis, axis.n_positions)
-    tiles = {name: np.tile(ends, mixed.count) for name, ends in (("first", first), ("last", last))}
-    return replace(whole, **tiles)
+    return replace(whole, first=np.tile(first, mixed.n), last=np.tile(last, mixed.n))
 
 # %% ../../nbs/internals/tensor_layouts.ipynb #63d5bd23
 def mix(layout: TensorLayout, which: Iterable[int]) -> TensorLayout:
@@ -246,7 +247,7 @@ def mix(layout: TensorLayout, which: Iterable[int]) -> TensorLayout:
         layout = layout.with_axis(axis, done[key])
     return layout
 
-# %% ../../nbs/internals/tensor_layouts.ipynb #8f3f9e3e
+# %% ../../nbs/internals/tensor_layouts.ipynb #67517a90
 def collapse(layout: TensorLayout, which: Iterable[int]) -> TensorLayout:
     "The layout after mixing all positions along dimensions, which become 1."
     n_dims = len(layout.known_dims)
@@ -254,20 +255,20 @@ def collapse(layout: TensorLayout, which: Iterable[int]) -> TensorLayout:
     for axis in layout.axes_in(which):
         before = layout.axes[axis]
         mixed = _mixed(layout, which, axis)
-        if mixed.count == before.n_positions:
+        if mixed.n == before.n_positions:
             layout = layout.with_axis(axis, mix_axis(before, 1))
         elif mixed.step == 1:
-            window = window_taps(mixed.count, mixed.count, 0, 1)
-            n_blocks = before.n_positions // mixed.count
-            after = gather_axis(before, window, mixed.count, n_blocks)
-            layout = _coarser(layout.with_axis(axis, after), axis, mixed.count)
+            window = window_taps(mixed.n, mixed.n, 0, 1)
+            n_blocks = before.n_positions // mixed.n
+            after = gather_axis(before, window, mixed.n, n_blocks)
+            layout = _coarser(layout.with_axis(axis, after), axis, mixed.n)
         else:
             raise UnsupportedOperation
     for k in which:
         layout = layout.replaced(k)
     return layout
 
-
+# %% ../../nbs/internals/tensor_layouts.ipynb #81c20b76
 def _coarser(layout: TensorLayout, axis: int, block: int) -> TensorLayout:
     "The layout when the positions of an axis are blocks."
     dims = []
@@ -280,13 +281,13 @@ def _coarser(layout: TensorLayout, axis: int, block: int) -> TensorLayout:
         dims.append(tuple(factors))
     return replace(layout, dims=tuple(dims))
 
-# %% ../../nbs/internals/tensor_layouts.ipynb #8b0a63a3
+# %% ../../nbs/internals/tensor_layouts.ipynb #b6a64d33
 def absorb(layout: TensorLayout, which: Iterable[int]) -> TensorLayout:
     "As `collapse`, but positions that are mixed in part stay as many as they were."
     n_dims = len(layout.known_dims)
     which = [k % n_dims for k in which]
     axes = layout.axes_in(which)
-    counts = [_mixed(layout, which, axis).count for axis in axes]
+    counts = [_mixed(layout, which, axis).n for axis in axes]
     if counts == [layout.axes[axis].n_positions for axis in axes]:
         return collapse(layout, which)
     layout = mix(layout, which)
@@ -294,7 +295,7 @@ def absorb(layout: TensorLayout, which: Iterable[int]) -> TensorLayout:
         layout = layout.replaced(k)
     return layout
 
-# %% ../../nbs/internals/tensor_layouts.ipynb #614a220e
+# %% ../../nbs/internals/tensor_layouts.ipynb #76ea8db1
 def union_of_layouts(layouts: Sequence[TensorLayout]) -> tuple[Axis, ...]:
     "The axes of a combination of several tensors."
     axes = layouts[0].axes
@@ -302,7 +303,7 @@ def union_of_layouts(layouts: Sequence[TensorLayout]) -> tuple[Axis, ...]:
         axes = tuple(union_of_axes(*pair) for pair in zip(axes, other.axes))
     return axes
 
-
+# %% ../../nbs/internals/tensor_layouts.ipynb #048807b1
 def global_layout(layouts: Sequence[TensorLayout]) -> TensorLayout:
     "The layout of what depends on the whole image; `UNKNOWN` unless one of `layouts` does."
     known = [layout for layout in layouts if layout.axes]
@@ -316,7 +317,7 @@ def global_layout(layouts: Sequence[TensorLayout]) -> TensorLayout:
         axes.append(Axis(GLOBAL_FIELD, np.array([first]), np.array([last]), axis[0].n_pixels))
     return TensorLayout(None, tuple(axes), layouts[0].source)
 
-
+# %% ../../nbs/internals/tensor_layouts.ipynb #021db0a8
 def _spans_all(layout: TensorLayout) -> bool:
     "Whether every pixel of the image matters."
     return all(axis.span == (0, axis.n_pixels - 1) for axis in layout.axes)

@@ -24,26 +24,26 @@ class _Stage(NamedTuple):
     title: str
     cost: str
 
-# %% ../../nbs/internals/network_diagram.ipynb #afa5c3f1
+# %% ../../nbs/internals/network_diagram.ipynb #7a78f13d
 def _first_shape(shape: tuple) -> tuple:
     "A shape; of a stage with several outputs, that of the first one."
     return shape[0] if isinstance(shape[0], tuple) else shape
 
-
+# %% ../../nbs/internals/network_diagram.ipynb #c6bc2539
 def _is_drawn(row) -> bool:
     "Whether a row of the layer table is a stage."
     if not row.in_shape or not row.out_shape:
         return False
     return row.params > 0 or np.prod(row.in_shape) != np.prod(_first_shape(row.out_shape))
 
-
+# %% ../../nbs/internals/network_diagram.ipynb #2116fba9
 def _as_stage(row) -> _Stage:
     "A stage for a row of the layer table."
     title = row.kind if row.layer.isdigit() else row.layer
     cost = f"{row.params:,}\nparameters" if row.params else "no\nparameters"
     return _Stage(row.layer, _first_shape(row.out_shape), title, cost)
 
-# %% ../../nbs/internals/network_diagram.ipynb #dcd9d11b
+# %% ../../nbs/internals/network_diagram.ipynb #031d94c2
 def _inputs(input_size: tuple) -> list[_Stage]:
     "A stage for each input: the image, or all of them, numbered."
     if isinstance(input_size[0], int):
@@ -52,18 +52,18 @@ def _inputs(input_size: tuple) -> list[_Stage]:
         _Stage(f"input {i}", tuple(size), f"input {i}", "") for i, size in enumerate(input_size, 1)
     ]
 
-
+# %% ../../nbs/internals/network_diagram.ipynb #ea1abcf0
 def _stages(model: nn.Module, input_size: tuple) -> list[_Stage]:
     "The inputs, and the stages of the network."
     rows = layer_table(model, input_size, depth=1).itertuples()
     return [*_inputs(input_size), *(_as_stage(row) for row in rows if _is_drawn(row))]
 
-# %% ../../nbs/internals/network_diagram.ipynb #e9db58cf
+# %% ../../nbs/internals/network_diagram.ipynb #afcf85ab
 def _map_size(shape: tuple) -> tuple:
     "Height and width of a map; a sequence has a height of 1."
     return (1, shape[-1]) if len(shape) == 2 else tuple(shape[-2:])
 
-
+# %% ../../nbs/internals/network_diagram.ipynb #31b513b9
 def _sheets(shape: tuple, largest: int, most: int) -> list[tuple]:
     """Left, bottom, width and height of each sheet, the rearmost first.
 

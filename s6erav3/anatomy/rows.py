@@ -19,7 +19,7 @@ from .rules import Geometry
 from .tracing import Trace, TraceRow
 from ..models.model import get_model_size
 
-# %% ../../nbs/internals/table_rows.ipynb #810bd933
+# %% ../../nbs/internals/table_rows.ipynb #01d289bb
 def _collapse(values: Sequence | None) -> Any:
     "The common value of all axes, or a tuple of them."
     if values is None:
@@ -27,12 +27,12 @@ def _collapse(values: Sequence | None) -> Any:
     values = tuple(values)
     return values[0] if all(value == values[0] for value in values) else values
 
-
+# %% ../../nbs/internals/table_rows.ipynb #dfa1d7d0
 def _as_float(value):
     "A fraction as a float, everything else as it is."
     return float(value) if isinstance(value, Fraction) else value
 
-# %% ../../nbs/internals/table_rows.ipynb #42262a54
+# %% ../../nbs/internals/table_rows.ipynb #995bf265
 def _shown_axes(row: TraceRow, trace: Trace) -> list[Axis]:
     "The axes of a row's output. Only an image has axes also where no window slides along them."
     layout = row.layout
@@ -43,7 +43,7 @@ def _shown_axes(row: TraceRow, trace: Trace) -> list[Axis]:
     slid = [(layout.source, k) in trace.slid_axes for k in range(len(layout.axes))]
     return [axis for axis, has_window in zip(layout.axes, slid) if has_window]
 
-
+# %% ../../nbs/internals/table_rows.ipynb #e530f4e1
 def _field_columns(axes: list[Axis]) -> dict:
     "Jump, receptive field, start and span; None where they are not known."
     fields = [axis.field for axis in axes if axis.field]
@@ -70,31 +70,30 @@ def table_columns(row: TraceRow, trace: Trace) -> dict:
         **({"receptive_field": 0} if row.is_constant else {}),
     }
 
-# %% ../../nbs/internals/table_rows.ipynb #4b323015
-def as_numeric(column: pd.Series) -> pd.Series:
-    "The column with a numeric type, if all its values are numbers or empty."
-    known = column.dropna()
-    if not len(known) or not all(isinstance(value, (int, float)) for value in known):
-        return column
-    if all(float(value).is_integer() for value in known):
-        return column.astype("float64").astype("Int64")
-    return column.astype("float64")
+# %% ../../nbs/internals/table_rows.ipynb #e3d2c89e
+def as_numeric(values: list) -> pd.Series:
+    "A column with a numeric type, if all its values are numbers or empty."
+    kinds = {type(value) for value in values} - {type(None)}
+    if not kinds or not kinds <= {int, float}:
+        return pd.Series(values, dtype=object)
+    whole = all(value is None or float(value).is_integer() for value in values)
+    return pd.Series(values, dtype="Int64" if whole else "float64")
 
-# %% ../../nbs/internals/table_rows.ipynb #fce37652
+# %% ../../nbs/internals/table_rows.ipynb #c82a10ee
 COLUMNS = [
     *("layer", "kind", "kernel", "stride", "padding", "dilation", "in_shape", "out_shape"),
     *("jump", "receptive_field", "start", "span", "params", "macs"),
 ]
 ALL_COLUMNS = [*COLUMNS, "trainable", "out_bytes"]
 
-
+# %% ../../nbs/internals/table_rows.ipynb #07b02ca6
 def as_table(trace: Trace, model: nn.Module) -> pd.DataFrame:
     "The rows of a trace as a table with its totals; `macs` is None if some are not known."
-    values = [table_columns(row, trace) for row in trace.rows]
-    columns = pd.DataFrame(values, columns=ALL_COLUMNS, dtype=object).apply(as_numeric)
+    rows = [table_columns(row, trace) for row in trace.rows]
+    columns = {name: as_numeric([row[name] for row in rows]) for name in ALL_COLUMNS}
     uncounted = sorted({name for row in trace.rows for name in row.uncounted})
     whole = ["params", "trainable", "out_bytes", *([] if uncounted else ["macs"])]
-    table = columns.astype(dict.fromkeys(whole, "int64"))
+    table = pd.DataFrame(columns).astype(dict.fromkeys(whole, "int64"))
     macs = None if uncounted else int(table["macs"].sum())
     table.attrs = {"params": int(table["params"].sum()), "macs": macs}
     table.attrs["params_mb"] = get_model_size(model)

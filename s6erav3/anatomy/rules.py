@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['Rule', 'RULES', 'SHAPE_ONLY', 'Geometry', 'Seen', 'Window', 'window_geometry', 'propagate']
 
-# %% ../../nbs/internals/tracing_rules.ipynb #e6f33e58
+# %% ../../nbs/internals/tracing_rules.ipynb #bcfc2ce8
 import math
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -44,10 +44,11 @@ from s6erav3.anatomy.layouts import (
     reshape_dims,
     simplify,
     union_of_layouts,
+    whole_axis,
 )
 from .operations import Operation, is_pointwise
 
-# %% ../../nbs/internals/tracing_rules.ipynb #8067ad6f
+# %% ../../nbs/internals/tracing_rules.ipynb #e6db4630
 class Geometry(NamedTuple):
     "The window of a convolution or pooling, each number for height and width."
 
@@ -56,7 +57,7 @@ class Geometry(NamedTuple):
     padding: tuple
     dilation: tuple
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #88e13afc
 @dataclass
 class Seen:
     "An operation that was executed, with what is known of its inputs."
@@ -100,7 +101,7 @@ def _rule(*names):
 
     return register
 
-# %% ../../nbs/internals/tracing_rules.ipynb #1cf50332
+# %% ../../nbs/internals/tracing_rules.ipynb #55092b32
 class Window(NamedTuple):
     "What slides along one dimension."
 
@@ -113,15 +114,15 @@ class Window(NamedTuple):
         "Whether each position reads the one at its own place."
         return self.settings[:3] == (1, 1, 0)
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #eac82c09
 def _axis_at(layout: TensorLayout, k: int, place: int, n_windows: int) -> int | None:
     "The image axis that dimension `k` is; None if it contains none."
     if layout.known_dims[k]:
-        return layout.whole_axis(k) if layout.axes_in([k]) else None
+        return whole_axis(layout, k) if layout.axes_in([k]) else None
     in_place = n_windows == len(layout.axes) and layout.axes[place].n_positions == 1
     return place if in_place else None
 
-# %% ../../nbs/internals/tracing_rules.ipynb #5aff535f
+# %% ../../nbs/internals/tracing_rules.ipynb #5407935b
 def _slide(seen: Seen, layout: TensorLayout, windows: Sequence[Window]) -> TensorLayout:
     "The layout after windows slide along the last dimensions."
     first = len(layout.known_dims) - len(windows)
@@ -144,19 +145,19 @@ def _slide(seen: Seen, layout: TensorLayout, windows: Sequence[Window]) -> Tenso
     seen.slid_axes = tuple(_slid_axes(layout, len(windows)))
     return after
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #08050d95
 def _slid_axes(layout: TensorLayout, n_windows: int) -> list[int]:
     "The image axes along which windows slide."
     axes = [dim[0].axis for dim in layout.known_dims[-n_windows:] if len(dim) == 1]
     return [which for which in axes if isinstance(which, int)]
 
-# %% ../../nbs/internals/tracing_rules.ipynb #8b7f560a
+# %% ../../nbs/internals/tracing_rules.ipynb #c6fe11d0
 def _each(value, n: int) -> tuple:
     "A setting for each of `n` axes: PyTorch gives one number or all."
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     return values * n if len(values) == 1 else values
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #4027fa7c
 def _windows(geometry: Geometry, make_taps=window_taps, upsamples=False) -> list[Window]:
     "A window for each axis; `upsamples` if the map grows by the stride."
     windows = []
@@ -165,7 +166,7 @@ def _windows(geometry: Geometry, make_taps=window_taps, upsamples=False) -> list
         windows.append(Window(make_taps(*settings), stride, settings))
     return windows
 
-# %% ../../nbs/internals/tracing_rules.ipynb #8560a563
+# %% ../../nbs/internals/tracing_rules.ipynb #2b4b219e
 def _used_taps(weight: torch.Tensor) -> list[list[int]] | None:
     "For each axis the taps that have a weight; None if all have."
     if weight.is_meta or weight.is_quantized or bool(weight[0, 0].all()):
@@ -180,12 +181,12 @@ def _used_taps(weight: torch.Tensor) -> list[list[int]] | None:
         found.append(along.nonzero().flatten().tolist())
     return found
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #01fc915f
 def _some(taps: Taps, used: list[int]) -> Taps:
     "Only the taps in use."
     return lambda positions: taps(positions)[:, used]
 
-# %% ../../nbs/internals/tracing_rules.ipynb #1a481ce1
+# %% ../../nbs/internals/tracing_rules.ipynb #2204dbb6
 def _padding(operation: Operation, kernel: tuple, dilation: tuple) -> tuple:
     "The padding before the first position."
     padding = operation.arg("padding")
@@ -195,13 +196,13 @@ def _padding(operation: Operation, kernel: tuple, dilation: tuple) -> tuple:
         return tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation))
     return _each(padding, len(kernel))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #237fb70a
 _TRANSPOSED = ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 _CONVOLUTIONS = ("conv1d", "conv2d", "conv3d", "convolution", *_TRANSPOSED)
 _POOLINGS = ("max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d")
 _WITH_INDICES = tuple(f"max_pool{n}d_with_indices" for n in (1, 2, 3))
 
-# %% ../../nbs/internals/tracing_rules.ipynb #bc1fa8ea
+# %% ../../nbs/internals/tracing_rules.ipynb #879640d4
 def _settings(operation: Operation) -> tuple | None:
     "Kernel, number of axes, and stride of an operation that slides a window; None for others."
     name = operation.name
@@ -215,7 +216,7 @@ def _settings(operation: Operation) -> tuple | None:
         return operation.arg("kernel_size"), 2, operation.arg("stride")
     return None
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #bfe5e402
 def window_geometry(operation: Operation) -> Geometry | None:
     "The window of a convolution or pooling; a pooling without a stride moves by its kernel."
     settings = _settings(operation)
@@ -226,7 +227,7 @@ def window_geometry(operation: Operation) -> Geometry | None:
     dilation = _each(operation.arg("dilation", 1), n)
     return Geometry(kernel, _each(stride, n), _padding(operation, kernel, dilation), dilation)
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #8e6440a2
 def _geometry(seen: Seen) -> Geometry:
     "The window of an operation that has one."
     geometry = window_geometry(seen.operation)
@@ -259,7 +260,7 @@ def _convolution(seen, layout):
 def _pool(seen, layout):
     return [_slide(seen, layout, _windows(_geometry(seen)))] * len(seen.operation.outputs)
 
-# %% ../../nbs/internals/tracing_rules.ipynb #4478b8cb
+# %% ../../nbs/internals/tracing_rules.ipynb #3ba93aff
 def _resize_axes(
     seen: Seen,
     layout: TensorLayout,
@@ -283,7 +284,7 @@ def _resize_axes(
         after = after.with_axis(which, done[axis, n_out]).replaced(k, Factor(which, n_out))
     return after
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #ff68ff18
 def _pool_to(axis: Axis, n_out: int, place: int) -> Axis:
     "The axis after an adaptive pooling to `n_out` positions."
     if n_out == 1:
@@ -291,12 +292,12 @@ def _pool_to(axis: Axis, n_out: int, place: int) -> Axis:
     stride = Fraction(axis.n_positions, n_out)
     return gather_axis(axis, adaptive_taps(axis.n_positions, n_out), stride, n_out)
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #10ea891e
 @_rule(*(f"adaptive_{kind}_pool{n}d" for kind in ("avg", "max") for n in (1, 2, 3)))
 def _adaptive_pool(seen, layout):
     return _resize_axes(seen, layout, int(seen.operation.name[-2]), _pool_to)
 
-# %% ../../nbs/internals/tracing_rules.ipynb #bb1ede6e
+# %% ../../nbs/internals/tracing_rules.ipynb #9ed31d5a
 _REACH = {"linear": 1, "bilinear": 1, "trilinear": 1, "bicubic": 2}  # neighbours on each side
 
 
@@ -309,7 +310,7 @@ def _scale(seen: Seen, n_in: int, n_out: int, place: int) -> Fraction:
         return 1 / Fraction(factors[place]).limit_denominator(1_000)
     return Fraction(n_in, n_out)
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #34885f4c
 def _interpolation_taps(seen: Seen, scale: Fraction) -> Taps:
     "Which positions of the small map an interpolation reads."
     name = seen.operation.name.removeprefix("upsample_")
@@ -322,7 +323,7 @@ def _interpolation_taps(seen: Seen, scale: Fraction) -> Taps:
         return smooth_taps(scale, _REACH[kind])
     return linear_taps(scale, seen.arg("align_corners"), _REACH[kind])
 
-# %% ../../nbs/internals/tracing_rules.ipynb #908ec6a2
+# %% ../../nbs/internals/tracing_rules.ipynb #a8246eec
 def _interpolated(seen: Seen, axis: Axis, n_out: int, place: int) -> Axis:
     "The axis after an interpolation."
     if n_out == axis.n_positions == 1 or n_out == axis.n_positions:
@@ -332,14 +333,14 @@ def _interpolated(seen: Seen, axis: Axis, n_out: int, place: int) -> Axis:
         return _repeated(axis, n_out)
     return gather_axis(axis, _interpolation_taps(seen, scale), scale, n_out)
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #75470a2f
 def _repeated(axis: Axis, n_out: int) -> Axis:
     "A single position, repeated: a field of its own only if it is global."
     field = axis.field if axis.field and axis.field.is_global else None
     first = np.repeat(axis.first[:1], n_out)
     return replace(axis, field=field, first=first, last=np.repeat(axis.last[:1], n_out))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #00351e8c
 @_rule(
     *(f"upsample_{kind}{n}d" for kind in ("nearest", "nearest_exact") for n in (1, 2, 3)),
     *("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d"),
@@ -348,7 +349,7 @@ def _repeated(axis: Axis, n_out: int) -> Axis:
 def _interpolate(seen, layout):
     return _resize_axes(seen, layout, len(seen.shape) - 2, partial(_interpolated, seen))
 
-# %% ../../nbs/internals/tracing_rules.ipynb #7733cd39
+# %% ../../nbs/internals/tracing_rules.ipynb #acebe508
 @_rule("pixel_shuffle")
 def _pixel_shuffle(seen, layout):
     factor = seen.arg("upscale_factor")
@@ -356,14 +357,14 @@ def _pixel_shuffle(seen, layout):
     windows = [Window(nearest_taps(scale), scale, (factor,))] * 2
     return _slide(seen, layout.resized(-3, seen.shape[-3]), windows)
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #c79dbadb
 @_rule("pixel_unshuffle")
 def _pixel_unshuffle(seen, layout):
     factor = seen.arg("downscale_factor")
     geometry = Geometry(*((number,) * 2 for number in (factor, factor, 0, 1)))
     return _slide(seen, layout.resized(-3, seen.shape[-3]), _windows(geometry))
 
-# %% ../../nbs/internals/tracing_rules.ipynb #52ad9017
+# %% ../../nbs/internals/tracing_rules.ipynb #71f45f27
 @_rule("im2col")
 def _unfold_map(seen, layout):
     batch, channels, *map_dims = layout.known_dims
@@ -371,14 +372,14 @@ def _unfold_map(seen, layout):
         raise UnsupportedOperation
     factors = []
     for which, (k, s, p, d) in enumerate(zip(*_geometry(seen))):
-        axis = layout.axes[layout.whole_axis(2 + which)]
+        axis = layout.axes[whole_axis(layout, 2 + which)]
         n_out = (axis.n_positions + 2 * p - d * (k - 1) - 1) // s + 1
         layout = layout.with_axis(which, gather_axis(axis, window_taps(k, s, p, d), s, n_out))
         factors.append(Factor(which, n_out))
     seen.slid_axes = (0, 1)
     return replace(layout, dims=(batch, simplify([Factor(None, seen.shape[1])]), simplify(factors)))
 
-# %% ../../nbs/internals/tracing_rules.ipynb #c54105fe
+# %% ../../nbs/internals/tracing_rules.ipynb #5657e5cf
 def _reduce(seen: Seen, layout: TensorLayout, dims) -> TensorLayout:
     "The layout after a reduction over dimensions; all of them if `dims` is None or empty."
     n_dims = len(layout.known_dims)
@@ -391,7 +392,7 @@ def _reduce(seen: Seen, layout: TensorLayout, dims) -> TensorLayout:
     kept = [dim for k, dim in enumerate(layout.known_dims) if k not in reduced]
     return replace(layout, dims=tuple(kept))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #3c07e52c
 @_rule(
     *("mean", "sum", "amax", "amin", "max", "min", "var", "std", "logsumexp", "prod", "any"),
     *("all", "argmax", "argmin", "linalg_vector_norm", "norm", "var_mean", "std_mean", "median"),
@@ -415,7 +416,7 @@ def _product(seen, layout):
         return collapse(one_layout, [-1]).replaced(-1, Factor(None, seen.shape[-1]))
     return _matrix_product(seen, one, other)
 
-# %% ../../nbs/internals/tracing_rules.ipynb #2ef93927
+# %% ../../nbs/internals/tracing_rules.ipynb #76a23948
 def _broadcast(parts: Sequence[tuple], shape: Sequence[int]) -> tuple:
     "The dimensions of tensors that are aligned at the last one; size 1 is repeated."
     dims = []
@@ -426,7 +427,7 @@ def _broadcast(parts: Sequence[tuple], shape: Sequence[int]) -> tuple:
         dims.append(found.pop() if found else simplify([Factor(None, shape[k])]))
     return tuple(dims)
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #6dcbb546
 def _check_axes(layout: TensorLayout):
     "Raise `UnsupportedOperation` if an axis occurs in two dimensions."
     for which in set(image_axes(layout.known_dims)):
@@ -454,7 +455,7 @@ def _matrix_product(seen: Seen, one: torch.Tensor, other: torch.Tensor) -> Tenso
     _check_axes(layout)
     return layout
 
-# %% ../../nbs/internals/tracing_rules.ipynb #ee93116f
+# %% ../../nbs/internals/tracing_rules.ipynb #b6c4795a
 @_rule("scaled_dot_product_attention")
 def _attention(seen, layout):
     if seen.arg("is_causal") or _hides(seen.arg("attn_mask")):
@@ -469,7 +470,7 @@ def _attention(seen, layout):
     layout = replace(parts[0], dims=dims, axes=union_of_layouts(parts))
     return layout.replaced(-1, Factor(None, seen.shape[-1]))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #0da3d69d
 def _hides(mask: torch.Tensor | None) -> bool:
     "Whether a mask may remove a key for some of the queries."
     if mask is None:
@@ -478,7 +479,7 @@ def _hides(mask: torch.Tensor | None) -> bool:
         return True
     return bool(mask.isneginf().any())
 
-# %% ../../nbs/internals/tracing_rules.ipynb #c059f7ad
+# %% ../../nbs/internals/tracing_rules.ipynb #89b98ec2
 _BATCH_NORMS = ("batch_norm", "native_batch_norm", "cudnn_batch_norm", "batch_norm_no_update")
 _LEGIT = ("native_batch_norm_legit", "native_batch_norm_legit_no_training")
 
@@ -489,23 +490,23 @@ def _batch_norm(seen, layout):
         return layout
     return mix(layout, [k for k in range(len(layout.known_dims)) if k != 1])
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #6f93bd25
 @_rule("instance_norm")
 def _instance_norm(seen, layout):
     return mix(layout, range(2, len(layout.known_dims)))
 
-# %% ../../nbs/internals/tracing_rules.ipynb #b3d09bca
+# %% ../../nbs/internals/tracing_rules.ipynb #d1ba5e33
 @_rule("layer_norm", "native_layer_norm", "rms_norm", "fused_rms_norm")
 def _layer_norm(seen, layout):
     n_dims = len(layout.known_dims)
     return mix(layout, range(n_dims - len(seen.arg("normalized_shape")), n_dims))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #154ffde1
 @_rule("group_norm", "native_group_norm")
 def _group_norm(seen, layout):
     return mix(layout, range(1, len(layout.known_dims)))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #f659e439
 @_rule("softmax", "log_softmax", "safe_softmax", "sort", "argsort")
 def _softmax(seen, layout):
     return [mix(layout, [seen.arg("dim")])] * len(seen.operation.outputs)
@@ -525,7 +526,7 @@ def _recurrent(seen, layout):
     n_states = len(seen.operation.outputs) - 1
     return [mixed] + [replace(state, dims=state_dims)] * n_states
 
-# %% ../../nbs/internals/tracing_rules.ipynb #f8e29519
+# %% ../../nbs/internals/tracing_rules.ipynb #250d8a1e
 _VIEWS = ("view", "reshape", "flatten", "unflatten", "view_as", "reshape_as")
 
 
@@ -535,12 +536,12 @@ def _view(seen, layout):
         _check_contiguous(seen.arg("size"), seen.arg("stride"))
     return replace(layout, dims=reshape_dims(layout.known_dims, seen.shape))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #c4878410
 @_rule("squeeze", "unsqueeze")
 def _squeeze(seen, layout):
     return replace(layout, dims=reshape_dims(layout.known_dims, seen.shape))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #072a172e
 def _check_contiguous(shape, strides):
     "Raise `UnsupportedOperation` if memory is read in another order than that of the shape."
     contiguous = torch.empty(shape, device="meta").stride()
@@ -548,14 +549,14 @@ def _check_contiguous(shape, strides):
         if size > 1 and stride != expected:
             raise UnsupportedOperation
 
-# %% ../../nbs/internals/tracing_rules.ipynb #89f02309
+# %% ../../nbs/internals/tracing_rules.ipynb #b5df3746
 @_rule("permute", "movedim", "moveaxis")
 def _permute(seen, layout):
     if seen.operation.name != "permute":
         raise UnsupportedOperation
     return replace(layout, dims=tuple(layout.known_dims[k] for k in seen.arg("dims")))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #e190d3fd
 @_rule("transpose", "swapaxes", "swapdims", "t", "numpy_T", "mT", "adjoint")
 def _transpose(seen, layout):
     dims = list(layout.known_dims)
@@ -563,7 +564,7 @@ def _transpose(seen, layout):
     dims[first], dims[second] = dims[second], dims[first]
     return replace(layout, dims=tuple(dims))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #a306bdbd
 def _swapped(seen: Seen, n_dims: int) -> tuple[int, int]:
     "The two dimensions that are exchanged."
     named = [seen.arg(name) for name in ("dim0", "dim1", "axis0", "axis1")]
@@ -574,14 +575,14 @@ def _swapped(seen: Seen, n_dims: int) -> tuple[int, int]:
         raise UnsupportedOperation
     return -2, -1
 
-# %% ../../nbs/internals/tracing_rules.ipynb #bfcf1e62
+# %% ../../nbs/internals/tracing_rules.ipynb #165de2df
 def _gather_along(layout: TensorLayout, k: int, window: Window, n_out: int) -> TensorLayout:
     "The layout after taps along dimension `k`, which is one image axis."
-    which = layout.whole_axis(k)
+    which = whole_axis(layout, k)
     axis = gather_axis(layout.axes[which], window.taps, window.stride, n_out)
     return layout.with_axis(which, axis).replaced(k, Factor(which, n_out))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #d3bfe3d4
 def _part(layout: TensorLayout, k: int, start: int, n_out: int, step: int = 1) -> TensorLayout:
     "The layout of a part of dimension `k`."
     if not layout.axes_in([k]):
@@ -594,7 +595,7 @@ def _part(layout: TensorLayout, k: int, start: int, n_out: int, step: int = 1) -
         return layout.replaced(k, *factors) if factors else NO_PIXELS
     return _gather_along(layout, k, Window(window_taps(1, step, -start, 1), step, ()), n_out)
 
-# %% ../../nbs/internals/tracing_rules.ipynb #518d9a75
+# %% ../../nbs/internals/tracing_rules.ipynb #02e5c776
 @_rule("slice", "narrow")
 def _slice(seen, layout):
     k = (seen.arg("dim") or 0) % len(layout.known_dims)
@@ -606,7 +607,7 @@ def _slice(seen, layout):
         return layout
     return _part(layout, k, start, seen.shape[k], seen.arg("step") or 1)
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #e16573fe
 @_rule(
     *("split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes"),
     *("chunk", "unsafe_chunk", "tensor_split"),
@@ -620,27 +621,27 @@ def _split(seen, layout):
         start += part.shape[k]
     return parts
 
-# %% ../../nbs/internals/tracing_rules.ipynb #e2cfc72d
+# %% ../../nbs/internals/tracing_rules.ipynb #ea6ce3fa
 def _chosen(layout: TensorLayout, k: int, position: int) -> TensorLayout:
     "The layout of one position of dimension `k`, which is left out."
     if layout.axes_in([k]):
-        which = layout.whole_axis(k)
+        which = whole_axis(layout, k)
         n = layout.axes[which].n_positions
         layout = layout.with_axis(which, select_position(layout.axes[which], position % n))
     return replace(layout, dims=layout.without(k))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #cfe62b6b
 @_rule("select")
 def _select(seen, layout):
     return _chosen(layout, seen.arg("dim") % len(layout.known_dims), seen.arg("index"))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #e070b281
 @_rule("unbind")
 def _unbind(seen, layout):
     k = seen.arg("dim") % len(layout.known_dims)
     return [_chosen(layout, k, i) for i in range(len(seen.operation.outputs))]
 
-# %% ../../nbs/internals/tracing_rules.ipynb #57be4476
+# %% ../../nbs/internals/tracing_rules.ipynb #f1745c4c
 @_rule("index", "index_select")
 def _index(seen, layout):
     indices, k = _indices(seen)
@@ -657,7 +658,7 @@ def _index(seen, layout):
         raise UnsupportedOperation
     return _part(layout, k, start, len(indices), step)
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #9dd68e7c
 def _indices(seen: Seen) -> tuple[torch.Tensor, int]:
     "The indices along one dimension, and this dimension."
     if seen.operation.name == "index_select":
@@ -667,10 +668,10 @@ def _indices(seen: Seen) -> tuple[torch.Tensor, int]:
         raise UnsupportedOperation
     return given[0]
 
-# %% ../../nbs/internals/tracing_rules.ipynb #62cb4595
-_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+# %% ../../nbs/internals/tracing_rules.ipynb #680af51b
+_MODES: dict[str, Any] = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #ab679263
 @_rule("pad", "constant_pad_nd")
 def _pad(seen, layout):
     mode = seen.arg("mode", "constant")
@@ -681,12 +682,12 @@ def _pad(seen, layout):
         if not layout.axes_in([k]):
             layout = layout.resized(k, seen.shape[k])
             continue
-        which = layout.whole_axis(k)
+        which = whole_axis(layout, k)
         axis = _padded(layout.axes[which], amounts, mode)
         layout = layout.with_axis(which, axis).replaced(k, Factor(which, axis.n_positions))
     return layout
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #7549ab3b
 def _padded(axis: Axis, amounts: tuple, mode: str) -> Axis:
     "An axis with more positions before and after."
     before, after = amounts
@@ -694,8 +695,8 @@ def _padded(axis: Axis, amounts: tuple, mode: str) -> Axis:
     padded = gather_axis(axis, window_taps(1, 1, before, 1), 1, n_out)
     if mode == "constant":
         return padded
-    first, last = (np.pad(ends, amounts, _MODES[mode]) for ends in (axis.first, axis.last))
-    return replace(padded, first=first, last=last)
+    sources = np.pad(np.arange(axis.n_positions), amounts, _MODES[mode])
+    return replace(padded, first=axis.first[sources], last=axis.last[sources])
 
 # %% ../../nbs/internals/tracing_rules.ipynb #b939baa6
 @_rule("unfold")
@@ -709,7 +710,7 @@ def _unfold(seen, layout):
         layout = layout.resized(k, seen.shape[k])
     return replace(layout, dims=(*layout.known_dims, simplify([Factor(None, size)])))
 
-# %% ../../nbs/internals/tracing_rules.ipynb #1a18d4ec
+# %% ../../nbs/internals/tracing_rules.ipynb #7955844b
 @_rule("roll")
 def _roll(seen, layout):
     if not seen.arg("dims"):
@@ -718,14 +719,14 @@ def _roll(seen, layout):
     for shift, k in zip(shifts, dims):
         if not layout.axes_in([k]):
             continue
-        which = layout.whole_axis(k)
+        which = whole_axis(layout, k)
         axis = layout.axes[which]
         rolled = gather_axis(axis, window_taps(1, 1, shift, 1), 1, axis.n_positions)
         first, last = np.roll(axis.first, shift), np.roll(axis.last, shift)
         layout = layout.with_axis(which, replace(rolled, first=first, last=last))
     return layout
 
-# %% ../../nbs/internals/tracing_rules.ipynb #22ede4f9
+# %% ../../nbs/internals/tracing_rules.ipynb #86bbbe66
 @_rule("repeat", "tile")
 def _repeat(seen, layout):
     before = seen.operation.args[0].shape
@@ -736,7 +737,7 @@ def _repeat(seen, layout):
             layout = layout.resized(k, n_out)
     return layout
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #cb115a0b
 @_rule("repeat_interleave")
 def _repeat_interleave(seen, layout):
     k, repeats = seen.arg("dim"), seen.arg("repeats")
@@ -748,7 +749,7 @@ def _repeat_interleave(seen, layout):
     scale = Fraction(1, repeats)
     return _gather_along(layout, k, Window(nearest_taps(scale), scale, ()), seen.shape[k])
 
-# %% ../../nbs/internals/tracing_rules.ipynb #6b8cc6f5
+# %% ../../nbs/internals/tracing_rules.ipynb #cf682c90
 @_rule("cat", "concat", "concatenate")
 def _cat(seen, layout):
     k = seen.arg("dim") % len(seen.shape)
@@ -767,7 +768,7 @@ def _cat(seen, layout):
         parts.append((known.known_dims[k] if known else (), tensor.shape[k]))
     return layout.replaced(k, Factor(Scattered(parts), seen.shape[k]))
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #16d339ef
 @_rule("stack")
 def _stack(seen, layout):
     k = seen.arg("dim") % len(seen.shape)
@@ -778,7 +779,7 @@ def _stack(seen, layout):
     stacked = (*dims[:k], simplify([Factor(None, seen.shape[k])]), *dims[k:])
     return replace(layout, dims=stacked, axes=union_of_layouts(parts))
 
-# %% ../../nbs/internals/tracing_rules.ipynb #40e32555
+# %% ../../nbs/internals/tracing_rules.ipynb #5ed4a31f
 def _pointwise(seen: Seen) -> TensorLayout:
     "The layout after an operation on each number by itself."
     layouts = [seen.layouts[tensor] for tensor in seen.tracked]
@@ -787,7 +788,7 @@ def _pointwise(seen: Seen) -> TensorLayout:
     _check_axes(layout)
     return layout
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #fa98c518
 def _is_mask(seen: Seen) -> bool:
     "Whether an operation writes minus infinity, so that a softmax ignores what is there."
     if seen.operation.name == "masked_fill":

@@ -19,7 +19,7 @@ def on_meta(tensor: torch.Tensor) -> torch.Tensor:
     "A tensor of the same shape without numbers."
     return tensor if tensor.is_meta else torch.empty_like(tensor, device="meta")
 
-# %% ../../nbs/internals/shape_rules.ipynb #b64ee84a
+# %% ../../nbs/internals/shape_rules.ipynb #b6a8b420
 def _all_on_meta(tree: Any) -> Any:
     "The same arguments with every tensor on the meta device."
     if isinstance(tree, torch.Tensor):
@@ -28,7 +28,7 @@ def _all_on_meta(tree: Any) -> Any:
         return type(tree)([_all_on_meta(branch) for branch in tree])
     return tree
 
-
+# %% ../../nbs/internals/shape_rules.ipynb #32033880
 def _by_pytorch(operation: Operation) -> Any:
     "What PyTorch says that an operation returns."
     args = [_all_on_meta(arg) for arg in operation.args]
@@ -37,7 +37,7 @@ def _by_pytorch(operation: Operation) -> Any:
         kwargs["device"] = torch.device("meta")
     return operation.overload(*args, **kwargs)
 
-# %% ../../nbs/internals/shape_rules.ipynb #63bb094a
+# %% ../../nbs/internals/shape_rules.ipynb #f0db3725
 SHAPES: dict[str, Callable[[Operation], Any]] = {}
 
 
@@ -50,12 +50,12 @@ def _shape(*names):
 
     return register
 
-
+# %% ../../nbs/internals/shape_rules.ipynb #073ca35e
 def _empty(like: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     "A tensor of a shape, without numbers."
     return torch.empty(shape, dtype=like.dtype, device="meta")
 
-# %% ../../nbs/internals/shape_rules.ipynb #a202490a
+# %% ../../nbs/internals/shape_rules.ipynb #8dc1051f
 @_shape(
     *("relu", "relu6", "hardtanh", "hardswish", "hardsigmoid", "silu", "gelu", "mish", "elu"),
     *("leaky_relu", "sigmoid", "tanh", "softplus", "selu", "celu", "prelu", "neg", "exp", "abs"),
@@ -65,7 +65,7 @@ def _activation(operation):
     x = operation.args[0]
     return torch.empty_like(x, device="meta") if x.is_floating_point() else None
 
-
+# %% ../../nbs/internals/shape_rules.ipynb #8e8b29db
 @_shape("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "softmax")
 def _normalization(operation):
     x = operation.args[0]
@@ -74,7 +74,7 @@ def _normalization(operation):
     same_type = operation.arg("dtype") in (None, x.dtype)
     return _empty(x, x.shape) if channels_fit and same_type else None
 
-# %% ../../nbs/internals/shape_rules.ipynb #de4aa7a3
+# %% ../../nbs/internals/shape_rules.ipynb #a093f33f
 def _fits(operation: Operation) -> bool:
     "Whether input and weight of a convolution belong together."
     x, weight = operation.arg("input"), operation.arg("weight")
@@ -82,7 +82,7 @@ def _fits(operation: Operation) -> bool:
     same = x.dim() == weight.dim() and x.dtype == weight.dtype
     return same and x.shape[1] == weight.shape[1] * groups and weight.shape[0] % groups == 0
 
-
+# %% ../../nbs/internals/shape_rules.ipynb #625218df
 @_shape("conv1d", "conv2d", "conv3d")
 def _convolution(operation):
     if not _fits(operation):
@@ -97,7 +97,7 @@ def _convolution(operation):
         sizes.append((n + 2 * pad - dilation * (kernel - 1) - 1) // stride + 1)
     return _empty(x, (len(x), len(weight), *sizes)) if min(sizes) > 0 else None
 
-# %% ../../nbs/internals/shape_rules.ipynb #2dbd8fdc
+# %% ../../nbs/internals/shape_rules.ipynb #1982682e
 @_shape("linear")
 def _linear(operation):
     x, weight = operation.args[:2]
@@ -105,7 +105,7 @@ def _linear(operation):
         return None
     return _empty(x, (*x.shape[:-1], len(weight)))
 
-
+# %% ../../nbs/internals/shape_rules.ipynb #25ac9f2f
 @_shape("scaled_dot_product_attention")
 def _attention(operation):
     query, key, value = operation.args[:3]
@@ -113,7 +113,7 @@ def _attention(operation):
         return None
     return _empty(query, (*query.shape[:-1], value.shape[-1]))
 
-# %% ../../nbs/internals/shape_rules.ipynb #66690c62
+# %% ../../nbs/internals/shape_rules.ipynb #e08be8ba
 @_shape("lstm", "gru", "rnn_tanh", "rnn_relu")
 def _recurrent(operation):
     x, states = operation.args[:2]
@@ -125,7 +125,7 @@ def _recurrent(operation):
     all_states = states if operation.name == "lstm" else [first]
     return (out, *(_empty(x, state.shape) for state in all_states))
 
-
+# %% ../../nbs/internals/shape_rules.ipynb #0633abc6
 @_shape("grid_sampler", "grid_sampler_2d", "grid_sampler_3d")
 def _grid_sampler(operation):
     x, grid = operation.args[:2]
