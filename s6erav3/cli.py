@@ -448,8 +448,10 @@ def _import_network(name: str):
 
 def _import_timm(name: str):
     "A network of the library timm, which is not installed with this package."
+    import importlib
+
     try:
-        import timm
+        timm = importlib.import_module("timm")
     except ImportError:
         raise typer.BadParameter("timm is not installed: pip install timm") from None
     if not timm.is_model(name):

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# %% ../../nbs/internals/table_totals.ipynb #6a52edf3
+# %% ../../nbs/internals/table_totals.ipynb #277e51e5
 NOT_COUNTED = "?"
 
-
+# %% ../../nbs/internals/table_totals.ipynb #38437a7a
 def _as_text(value: Any) -> str:
     "A value of the table as it is shown."
     if isinstance(value, (tuple, list)):
@@ -28,18 +28,21 @@ def _as_text(value: Any) -> str:
         return "" if np.isnan(value) else f"{value:,.4g}"
     return str(value)
 
-# %% ../../nbs/internals/table_totals.ipynb #a492e028
+# %% ../../nbs/internals/table_totals.ipynb #d7c4f362
 LONGEST_BAR = 8
 
-
+# %% ../../nbs/internals/table_totals.ipynb #8b6e4900
 def _shares(table: pd.DataFrame) -> list[str]:
     "The share of each row in the known multiply-adds: a bar, and per cent."
     macs = table["macs"].fillna(0).astype("float64")
     total, largest = macs.sum(), macs.max()
     if not total:
         return [""] * len(table)
-    bars = ["#" * round(LONGEST_BAR * row / largest) for row in macs]
-    return [f"{100 * row / total:3.0f} % {bar}" if row else "" for row, bar in zip(macs, bars)]
+    shares = []
+    for row in macs:
+        bar = "#" * round(LONGEST_BAR * row / largest)
+        shares.append(f"{100 * row / total:3.0f} % {bar}" if row else "")
+    return shares
 
 # %% ../../nbs/internals/table_totals.ipynb #cb94c9e3
 def as_strings(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -54,11 +57,11 @@ def as_strings(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         shown["macs"] = [text or NOT_COUNTED for text in shown["macs"]]
     return pd.DataFrame(shown, dtype=object)
 
-# %% ../../nbs/internals/table_totals.ipynb #8e5975b3
+# %% ../../nbs/internals/table_totals.ipynb #b6646726
 WIDTH = 100
 _LEFT = ("layer", "kind", "share")
 
-
+# %% ../../nbs/internals/table_totals.ipynb #efd8713f
 def _shortened(text: str, width: int) -> str:
     "A text without its middle, if it is too long."
     if len(text) <= width:
@@ -108,10 +111,10 @@ def as_lines(strings: pd.DataFrame) -> list[str]:
         lines.append("  ".join(cells).rstrip())
     return lines
 
-# %% ../../nbs/internals/table_totals.ipynb #ce7c7854
+# %% ../../nbs/internals/table_totals.ipynb #a69882b9
 _MIB = 1024**2
 
-
+# %% ../../nbs/internals/table_totals.ipynb #c9e681ab
 def _macs_total(table: pd.DataFrame) -> str:
     "All multiply-adds, or those that could be counted."
     known = int(table["macs"].fillna(0).sum())

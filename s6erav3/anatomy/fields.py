@@ -69,11 +69,11 @@ class ReceptiveField:
 # %% ../../nbs/internals/receptive_field_arithmetic.ipynb #05377f66
 GLOBAL_FIELD = ReceptiveField((-math.inf,), (math.inf,), None)
 
-# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #e92559e0
+# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #5bc1b3ee
 Taps = Callable[[np.ndarray], np.ndarray]
 NO_POSITION = -(2**40)  # marks a tap that does not exist
 
-
+# %% ../../nbs/internals/receptive_field_arithmetic.ipynb #75acbc06
 def window_taps(kernel: int, stride: int, padding: int, dilation: int) -> Taps:
     "The taps of a convolution or pooling."
     offsets = dilation * np.arange(kernel) - padding

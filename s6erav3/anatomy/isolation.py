@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import nn
 
-# %% ../../nbs/internals/model_copies.ipynb #86457b2f
+# %% ../../nbs/internals/model_copies.ipynb #40c5ff40
 _CONTAINERS = (dict, list, set, deque)
 
-
+# %% ../../nbs/internals/model_copies.ipynb #8dcc509d
 def _held_by_function(function: FunctionType) -> Iterator[Any]:
     "The variables around a function, and the global containers that it names."
     yield from function.__closure__ or ()
@@ -41,10 +41,10 @@ def _held_by_cell(cell: CellType) -> list:
     except ValueError:
         return []
 
-# %% ../../nbs/internals/model_copies.ipynb #d5e399ac
+# %% ../../nbs/internals/model_copies.ipynb #1f0c1183
 _LIBRARIES = sys.stdlib_module_names | {"torch", "numpy", "torchvision"}
 
-
+# %% ../../nbs/internals/model_copies.ipynb #1201d6bf
 def _is_own(value: Any) -> bool:
     "Whether an object has attributes and belongs to no library, or is a module."
     if isinstance(value, nn.Module):

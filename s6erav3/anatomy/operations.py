@@ -109,10 +109,10 @@ def is_composite(overload: Any) -> bool:
     key = torch._C.DispatchKey.CompositeImplicitAutograd
     return torch._C._dispatch_has_kernel_for_dispatch_key(overload.name(), key)
 
-# %% ../../nbs/internals/operations.ipynb #dbc119c4
+# %% ../../nbs/internals/operations.ipynb #65fff160
 COSTS: dict[str, Callable[[Operation], int]] = {}
 
-
+# %% ../../nbs/internals/operations.ipynb #37b7ebc6
 def _cost(*names):
     "Register a function as the number of multiply-adds of the operations `names`."
 

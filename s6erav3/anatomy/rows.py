@@ -19,13 +19,14 @@ from .rules import Geometry
 from .tracing import Trace, TraceRow
 from ..models.model import get_model_size
 
-# %% ../../nbs/internals/table_rows.ipynb #01d289bb
+# %% ../../nbs/internals/table_rows.ipynb #f08bbc5e
 def _collapse(values: Sequence | None) -> Any:
     "The common value of all axes, or a tuple of them."
     if values is None:
         return None
     values = tuple(values)
-    return values[0] if all(value == values[0] for value in values) else values
+    same = all(value == values[0] for value in values)
+    return values[0] if same else values
 
 # %% ../../nbs/internals/table_rows.ipynb #dfa1d7d0
 def _as_float(value):
@@ -43,15 +44,16 @@ def _shown_axes(row: TraceRow, trace: Trace) -> list[Axis]:
     slid = [(layout.source, k) in trace.slid_axes for k in range(len(layout.axes))]
     return [axis for axis, has_window in zip(layout.axes, slid) if has_window]
 
-# %% ../../nbs/internals/table_rows.ipynb #e530f4e1
+# %% ../../nbs/internals/table_rows.ipynb #99b3d4de
 def _field_columns(axes: list[Axis]) -> dict:
     "Jump, receptive field, start and span; None where they are not known."
     fields = [axis.field for axis in axes if axis.field]
     if not axes or len(fields) != len(axes):
         return dict.fromkeys(("jump", "receptive_field", "start", "span"))
+    jump = _collapse([_as_float(field.jump) for field in fields])
     uniform = all(field.is_uniform for field in fields)
     return {
-        "jump": _collapse([_as_float(field.jump) for field in fields]) if uniform else None,
+        "jump": jump if uniform else None,
         "receptive_field": _collapse([field.size for field in fields]),
         "start": _collapse([_as_float(field.start) for field in fields]),
         "span": _collapse([axis.span for axis in axes]),
@@ -86,11 +88,13 @@ COLUMNS = [
 ]
 ALL_COLUMNS = [*COLUMNS, "trainable", "out_bytes"]
 
-# %% ../../nbs/internals/table_rows.ipynb #07b02ca6
+# %% ../../nbs/internals/table_rows.ipynb #0194effc
 def as_table(trace: Trace, model: nn.Module) -> pd.DataFrame:
     "The rows of a trace as a table with its totals; `macs` is None if some are not known."
     rows = [table_columns(row, trace) for row in trace.rows]
-    columns = {name: as_numeric([row[name] for row in rows]) for name in ALL_COLUMNS}
+    columns = {}
+    for name in ALL_COLUMNS:
+        columns[name] = as_numeric([row[name] for row in rows])
     uncounted = sorted({name for row in trace.rows for name in row.uncounted})
     whole = ["params", "trainable", "out_bytes", *([] if uncounted else ["macs"])]
     table = pd.DataFrame(columns).astype(dict.fromkeys(whole, "int64"))

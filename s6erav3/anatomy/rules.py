@@ -87,11 +87,11 @@ class Seen:
         layout = self.layouts.get(value) if isinstance(value, torch.Tensor) else None
         return layout if layout and layout.source == self.source else None
 
-# %% ../../nbs/internals/tracing_rules.ipynb #f3bbcd03
+# %% ../../nbs/internals/tracing_rules.ipynb #1d5b1523
 Rule = Callable[[Seen, TensorLayout], TensorLayout | list[TensorLayout]]
 RULES: dict[str, Rule] = {}
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #8d4f0b2b
 def _rule(*names):
     "Register a function `(seen, layout)` as the rule of the operations `names`."
 
@@ -166,13 +166,17 @@ def _windows(geometry: Geometry, make_taps=window_taps, upsamples=False) -> list
         windows.append(Window(make_taps(*settings), stride, settings))
     return windows
 
-# %% ../../nbs/internals/tracing_rules.ipynb #2b4b219e
+# %% ../../nbs/internals/tracing_rules.ipynb #5c43dce8
+_FEWEST_IN_USE = 0.25  # of the filters; a mask leaves the same taps to all, or to some channels
+
+# %% ../../nbs/internals/tracing_rules.ipynb #f44b92bf
 def _used_taps(weight: torch.Tensor) -> list[list[int]] | None:
     "For each axis the taps that have a weight; None if all have."
     if weight.is_meta or weight.is_quantized or bool(weight[0, 0].all()):
         return None
-    used = (weight != 0).any(dim=0).any(dim=0)
-    if not used.any() or used.all():
+    shares = (weight != 0).flatten(0, 1).double().mean(dim=0)  # of filters that use each tap
+    used = shares > 0
+    if not used.any() or used.all() or shares[used].min() < _FEWEST_IN_USE:
         return None
     found = []
     for k in range(used.dim()):
@@ -297,10 +301,10 @@ def _pool_to(axis: Axis, n_out: int, place: int) -> Axis:
 def _adaptive_pool(seen, layout):
     return _resize_axes(seen, layout, int(seen.operation.name[-2]), _pool_to)
 
-# %% ../../nbs/internals/tracing_rules.ipynb #9ed31d5a
+# %% ../../nbs/internals/tracing_rules.ipynb #2136a6da
 _REACH = {"linear": 1, "bilinear": 1, "trilinear": 1, "bicubic": 2}  # neighbours on each side
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #c78f4c2e
 def _scale(seen: Seen, n_in: int, n_out: int, place: int) -> Fraction:
     "Positions of the small map for each of the large one."
     if seen.arg("align_corners", False):
@@ -379,13 +383,13 @@ def _unfold_map(seen, layout):
     seen.slid_axes = (0, 1)
     return replace(layout, dims=(batch, simplify([Factor(None, seen.shape[1])]), simplify(factors)))
 
-# %% ../../nbs/internals/tracing_rules.ipynb #5657e5cf
+# %% ../../nbs/internals/tracing_rules.ipynb #588e1f3d
 def _reduce(seen: Seen, layout: TensorLayout, dims) -> TensorLayout:
     "The layout after a reduction over dimensions; all of them if `dims` is None or empty."
     n_dims = len(layout.known_dims)
     if dims is None or dims == []:
         dims = list(range(n_dims))
-    reduced = {k % n_dims for k in _each(dims, 1)} if n_dims else set()
+    reduced = {k % max(n_dims, 1) for k in _each(dims, 1)}
     layout = collapse(layout, reduced)
     if len(seen.shape) == n_dims:
         return layout
@@ -479,11 +483,11 @@ def _hides(mask: torch.Tensor | None) -> bool:
         return True
     return bool(mask.isneginf().any())
 
-# %% ../../nbs/internals/tracing_rules.ipynb #89b98ec2
+# %% ../../nbs/internals/tracing_rules.ipynb #bdf5c2a9
 _BATCH_NORMS = ("batch_norm", "native_batch_norm", "cudnn_batch_norm", "batch_norm_no_update")
 _LEGIT = ("native_batch_norm_legit", "native_batch_norm_legit_no_training")
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #47609904
 @_rule(*_BATCH_NORMS, *_LEGIT)
 def _batch_norm(seen, layout):
     if not seen.arg("training", False):
@@ -526,10 +530,10 @@ def _recurrent(seen, layout):
     n_states = len(seen.operation.outputs) - 1
     return [mixed] + [replace(state, dims=state_dims)] * n_states
 
-# %% ../../nbs/internals/tracing_rules.ipynb #250d8a1e
+# %% ../../nbs/internals/tracing_rules.ipynb #5d06340b
 _VIEWS = ("view", "reshape", "flatten", "unflatten", "view_as", "reshape_as")
 
-
+# %% ../../nbs/internals/tracing_rules.ipynb #1d08aefc
 @_rule(*_VIEWS, "unsafe_view", "reshape_alias", "as_strided")
 def _view(seen, layout):
     if seen.operation.name == "as_strided":

@@ -37,10 +37,10 @@ def _by_pytorch(operation: Operation) -> Any:
         kwargs["device"] = torch.device("meta")
     return operation.overload(*args, **kwargs)
 
-# %% ../../nbs/internals/shape_rules.ipynb #f0db3725
+# %% ../../nbs/internals/shape_rules.ipynb #840326f7
 SHAPES: dict[str, Callable[[Operation], Any]] = {}
 
-
+# %% ../../nbs/internals/shape_rules.ipynb #80dee0f6
 def _shape(*names):
     "Register a function as the rule for the shapes of the operations `names`."
 

@@ -311,10 +311,10 @@ def _close_row(observer: Observer, row: TraceRow, outputs=()) -> TraceRow:
     row.out_bytes = sum(tensor.numel() * tensor.element_size() for tensor in new)
     return row
 
-# %% ../../nbs/internals/tracing.ipynb #fbe150de
+# %% ../../nbs/internals/tracing.ipynb #9c95820b
 _SERVING = {"parametrizations", "_packed_params"}
 
-
+# %% ../../nbs/internals/tracing.ipynb #6103c3e2
 def _is_row(module: nn.Module) -> bool:
     "Whether a call of a module is one row."
     return isinstance(module, nn.MultiheadAttention) or module._modules.keys() <= _SERVING
