@@ -396,7 +396,7 @@ def _input_size(text: str) -> tuple[int, ...]:
             f"--input takes whole numbers like 3,224,224, not {text!r}"
         ) from None
 
-
+# %% ../nbs/internals/commands.ipynb #f5d45108
 def _summarized(model: str, input_size: tuple, depth: int | None, columns: str | None):
     "The summary of a network; where a layer fails, the rows before it are printed first."
     from s6erav3.anatomy.rows import ALL_COLUMNS
@@ -414,7 +414,7 @@ def _summarized(model: str, input_size: tuple, depth: int | None, columns: str |
         raise
     return Summary(table, names)
 
-
+# %% ../nbs/internals/commands.ipynb #f2e6485c
 def _compared(models: list[str], input_size: tuple, depth: int | None):
     "Two networks side by side."
     from s6erav3.anatomy.display import Comparison
@@ -445,7 +445,7 @@ def _import_network(name: str):
     finally:
         sys.path.remove("")
 
-
+# %% ../nbs/internals/commands.ipynb #3ee04bb2
 def _import_timm(name: str):
     "A network of the library timm, which is not installed with this package."
     import importlib

@@ -545,6 +545,11 @@ def _view(seen, layout):
 def _squeeze(seen, layout):
     return replace(layout, dims=reshape_dims(layout.known_dims, seen.shape))
 
+# %% ../../nbs/internals/tracing_rules.ipynb #b4d44359
+@_rule("type_as")
+def _type_as(seen, layout):
+    return seen.layout_of(seen.operation.args[0]) or NO_PIXELS
+
 # %% ../../nbs/internals/tracing_rules.ipynb #072a172e
 def _check_contiguous(shape, strides):
     "Raise `UnsupportedOperation` if memory is read in another order than that of the shape."
