@@ -602,7 +602,7 @@ def test_any_surrounding_mode():
             assert gradient_receptive_field(net, (1, 9, 9), "1") == ((2, 5), (2, 5))
 
 
-def test_hooks_of_the_user_are_neither_run_nor_lost():
+def test_hooks_of_the_user_leave_no_trace_and_are_not_lost():
     net = MNISTModel()
     calls = []
     net.conv1.register_forward_hook(lambda *args: calls.append(1))

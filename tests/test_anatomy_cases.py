@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import prune
+from torchvision.models import detection
 
 from s6erav3 import summary
 from s6erav3.anatomy import tracing
@@ -73,6 +74,18 @@ def test_a_forward_without_an_end_is_an_error(monkeypatch):
 
     with pytest.raises(ValueError, match="more than 50 operations"):
         layer_table(Forward(never_ends, conv=Conv(1, 1, 1)), (1, 8, 8))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    "build",
+    [detection.ssdlite320_mobilenet_v3_large, detection.fasterrcnn_mobilenet_v3_large_320_fpn],
+)
+def test_detectors(build):
+    net = build(weights=None, weights_backbone=None)
+    table = layer_table(net, (3, 320, 320))
+    assert table.attrs["params"] == sum(parameter.numel() for parameter in net.parameters())
+    assert table.attrs["macs"] > 5e8
 
 
 # The network is left as it was
