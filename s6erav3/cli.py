@@ -513,30 +513,75 @@ def _check_figure(path: Path, files: list[Path]):
 @app.command()
 def summary(
     model: Annotated[
-        str, typer.Option(help="torchvision:NAME, or package.module:CLASS for your own.")
+        str, typer.Option(help="torchvision:NAME, timm:NAME, or package.module:CLASS of your own.")
     ] = "s6erav3:MNISTModel",
     size: Annotated[
-        str, typer.Option("--input", help="Channels, height and width of an image.")
-    ] = "1,28,28",
+        list[str],
+        typer.Option("--input", help="Channels, height and width; once for each input."),
+    ] = ["1,28,28"],
     depth: Annotated[
         Optional[int],
         typer.Option(min=1, help="Sum up modules nested deeper. Default: show each layer."),
     ] = None,
+    columns: Annotated[
+        Optional[str], typer.Option(help="Columns to show, such as layer,kernel,params,share.")
+    ] = None,
+    tree: Annotated[
+        bool, typer.Option("--tree", help="Show each module with the sum of what it contains.")
+    ] = False,
+    compare: Annotated[
+        Optional[str], typer.Option(help="Another network, to show beside this one.")
+    ] = None,
 ):
     "Show the output shape, the receptive field and the cost of each layer of a network."
-    from s6erav3.anatomy.table import summary
+    sizes = tuple(_input_size(text) for text in size)
+    input_size = sizes if len(sizes) > 1 else sizes[0]
+    if compare:
+        print(_compared([model, compare], input_size, depth))
+        return
+    shown = _summarized(model, input_size, None if tree else depth, columns)
+    print(f"{shown.tree(depth)}\n\n{shown.totals()}" if tree else shown)
 
+# %% ../nbs/internals/commands.ipynb #480fcfd3
+def _input_size(text: str) -> tuple[int, ...]:
+    "The whole numbers in a text like `3,224,224`."
     try:
-        input_size = tuple(int(n) for n in size.split(","))
+        return tuple(int(n) for n in text.split(","))
     except ValueError:
         raise typer.BadParameter(
-            f"--input takes whole numbers like 3,224,224, not {size!r}"
+            f"--input takes whole numbers like 3,224,224, not {text!r}"
         ) from None
-    print(summary(_import_network(model), input_size, depth))
+
+# %% ../nbs/internals/commands.ipynb #f5d45108
+def _summarized(model: str, input_size: tuple, depth: int | None, columns: str | None):
+    "The summary of a network; where a layer fails, the rows before it are printed first."
+    from s6erav3.anatomy.rows import ALL_COLUMNS
+    from s6erav3.anatomy.table import Summary, TraceError, layer_table
+
+    names = columns.split(",") if columns else None
+    if unknown := [name for name in names or [] if name not in (*ALL_COLUMNS, "share")]:
+        known = ", ".join((*ALL_COLUMNS, "share"))
+        raise typer.BadParameter(f"--columns knows no {unknown[0]!r}; choose among {known}")
+    try:
+        table = layer_table(_import_network(model), input_size, depth, columns=ALL_COLUMNS)
+    except TraceError as error:
+        if len(error.table):
+            print(Summary(error.table, names).rows())
+        raise
+    return Summary(table, names)
+
+# %% ../nbs/internals/commands.ipynb #f2e6485c
+def _compared(models: list[str], input_size: tuple, depth: int | None):
+    "Two networks side by side."
+    from s6erav3.anatomy.display import Comparison
+    from s6erav3.anatomy.table import layer_table
+
+    tables = [layer_table(_import_network(model), input_size, depth) for model in models]
+    return Comparison(*tables)
 
 # %% ../nbs/internals/commands.ipynb #507814fa
 def _import_network(name: str):
-    "A new network: `torchvision:NAME` or `package.module:CLASS`, without weights."
+    "A new network: `torchvision:NAME`, `timm:NAME` or `package.module:CLASS`, without weights."
     import importlib
 
     where, _, what = name.partition(":")
@@ -546,6 +591,8 @@ def _import_network(name: str):
         if what not in models.list_models(module=models):
             raise typer.BadParameter(f"torchvision.models has no network {what!r}")
         return models.get_model(what, weights=None)
+    if where == "timm":
+        return _import_timm(what)
     sys.path.insert(0, "")
     try:
         return getattr(importlib.import_module(where), what)()
@@ -553,6 +600,19 @@ def _import_network(name: str):
         raise typer.BadParameter(f"--model {name} cannot be made: {error}") from error
     finally:
         sys.path.remove("")
+
+# %% ../nbs/internals/commands.ipynb #3ee04bb2
+def _import_timm(name: str):
+    "A network of the library timm, which is not installed with this package."
+    import importlib
+
+    try:
+        timm = importlib.import_module("timm")
+    except ImportError:
+        raise typer.BadParameter("timm is not installed: pip install timm") from None
+    if not timm.is_model(name):
+        raise typer.BadParameter(f"timm has no network {name!r}")
+    return timm.create_model(name, pretrained=False)
 
 # %% ../nbs/internals/commands.ipynb #1ca26e7e
 def _seeds(text: str) -> list[int]:

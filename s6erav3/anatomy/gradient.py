@@ -5,20 +5,21 @@
 # %% auto #0
 __all__ = ['gradient_receptive_field', 'effective_receptive_field']
 
-# %% ../../nbs/internals/gradient_fields.ipynb #4d35bf88
+# %% ../../nbs/internals/gradient_fields.ipynb #e68dc771
 import numpy as np
 import torch
 from torch import nn
 
-from .clone import clone_model, input_sizes, preserve_rng
+from .inputs import Inputs, network_inputs
+from .isolation import exchange_tensors, unchanged
 
-# %% ../../nbs/internals/gradient_fields.ipynb #eecc932f
+# %% ../../nbs/internals/gradient_fields.ipynb #248b14d2
 class _StopForward(Exception):
     "The layer has been called; the rest of the network need not run."
 
-
-def _layer_output(model: nn.Module, layer: str, image: torch.Tensor) -> torch.Tensor:
-    "The output of a layer for an image; `ValueError` if it is no map."
+# %% ../../nbs/internals/gradient_fields.ipynb #c5cbc79a
+def _layer_output(model: nn.Module, layer: str, inputs: Inputs) -> torch.Tensor:
+    "The output of a layer; `ValueError` if it is no map."
     outputs = []
 
     def stop(module, args, output):
@@ -27,56 +28,77 @@ def _layer_output(model: nn.Module, layer: str, image: torch.Tensor) -> torch.Te
 
     hook = model.get_submodule(layer).register_forward_hook(stop)
     try:
-        model(image)
+        model(*inputs.args, **inputs.kwargs)
     except _StopForward:
         pass
     except RuntimeError as error:
-        shape = tuple(image.shape[1:])
+        shape = tuple(next(inputs.tensors()).shape[1:])
         reason = str(error).splitlines()[0]
         raise ValueError(f"the network cannot take an input of shape {shape}: {reason}") from error
     finally:
         hook.remove()
     return _check_map(layer, outputs)
 
-# %% ../../nbs/internals/gradient_fields.ipynb #b6deaa9e
+# %% ../../nbs/internals/gradient_fields.ipynb #2ad85923
 def _check_map(layer: str, outputs: list) -> torch.Tensor:
     "The only output of a layer; `ValueError` if it is no map."
-    if not outputs or not isinstance(outputs[0], torch.Tensor) or outputs[0].dim() != 4:
+    if not outputs or not isinstance(outputs[0], torch.Tensor) or outputs[0].dim() < 3:
         raise ValueError(f"{layer} returns no map; give a layer whose output has height and width")
     return outputs[0]
 
-# %% ../../nbs/internals/gradient_fields.ipynb #b7c08678
-def _position_gradient(model, size, layer, position, generator) -> torch.Tensor:
-    "The gradient magnitude of a position with respect to the pixels of a random image."
-    random = {"dtype": torch.float64, "generator": generator, "device": "cpu"}
-    image = torch.randn(1, *size, **random).requires_grad_()
-    output = _layer_output(model, layer, image)
-    height, width = output.shape[2:]
-    row, column = position or (height // 2, width // 2)
-    if not (0 <= row < height and 0 <= column < width):
-        raise ValueError(f"{layer} has {height}×{width} positions, none at {(row, column)}")
-    mixture = output[0, :, row, column] * torch.randn(output.shape[1], **random)
-    (gradient,) = torch.autograd.grad(mixture.sum(), image, allow_unused=True)
-    return torch.zeros(size[1:]) if gradient is None else gradient[0].abs().sum(dim=0)
+# %% ../../nbs/internals/gradient_fields.ipynb #14016302
+def _random_inputs(inputs: Inputs, generator: torch.Generator) -> Inputs:
+    "Inputs of the same shapes with normally distributed numbers, in float64."
 
-# %% ../../nbs/internals/gradient_fields.ipynb #d85af95e
+    def fill(tensor: torch.Tensor) -> torch.Tensor:
+        if not tensor.is_floating_point():
+            return tensor
+        random = torch.randn(tensor.shape, dtype=torch.float64, generator=generator, device="cpu")
+        return random.requires_grad_()
+
+    return inputs.converted(fill)
+
+# %% ../../nbs/internals/gradient_fields.ipynb #58269a18
+def _position_gradient(output: torch.Tensor, image: torch.Tensor, layer, position, generator):
+    "The gradient magnitude of a position, with respect to each pixel of an image."
+    sizes = output.shape[2:]
+    position = tuple(position or (size // 2 for size in sizes))
+    inside = all(0 <= place < size for place, size in zip(position, sizes))
+    if len(position) != len(sizes) or not inside:
+        shape = "×".join(map(str, sizes))
+        raise ValueError(f"{layer} has {shape} positions, none at {position}")
+    channels = output[(0, slice(None), *position)]
+    random = torch.randn(len(channels), dtype=torch.float64, generator=generator, device="cpu")
+    (gradient,) = torch.autograd.grad((channels * random).sum(), image, allow_unused=True)
+    return torch.zeros(image.shape[2:]) if gradient is None else gradient[0].abs().sum(dim=0)
+
+# %% ../../nbs/internals/gradient_fields.ipynb #7ea935e1
+def _as_float64(tensor: torch.Tensor) -> torch.Tensor:
+    "A copy on the processor; of real numbers, in float64."
+    dtype = torch.float64 if tensor.is_floating_point() else tensor.dtype
+    return tensor.detach().to("cpu", dtype, copy=True)
+
+# %% ../../nbs/internals/gradient_fields.ipynb #e8a57ef0
 def _total_gradient(model, input_size, layer, position, n_images) -> torch.Tensor:
     "The gradient magnitudes of a position, summed over random images: `(height, width)`."
-    (size,) = input_sizes(model, input_size)
+    inputs = network_inputs(model, input_size)
     if layer not in dict(model.named_modules()):
         raise ValueError(f"the network has no layer {layer!r}")
     generator = torch.Generator().manual_seed(0)
-    with torch.inference_mode(False), torch.enable_grad(), preserve_rng():
-        clone = clone_model(model, "cpu").double()
-        total = torch.zeros(size[1:], dtype=torch.float64, device="cpu")
+    gradients = []
+    with torch.inference_mode(False), torch.enable_grad(), unchanged(model) as objects:
+        exchange_tensors(objects, _as_float64)
         for _ in range(n_images):
-            total += _position_gradient(clone, size, layer, position, generator)
-    return total
+            filled = _random_inputs(inputs, generator)
+            output = _layer_output(model, layer, filled)
+            image = next(filled.tensors())
+            gradients.append(_position_gradient(output, image, layer, position, generator))
+    return torch.stack(gradients).sum(dim=0)
 
-# %% ../../nbs/internals/gradient_fields.ipynb #ed17e56e
+# %% ../../nbs/internals/gradient_fields.ipynb #46122a9a
 def gradient_receptive_field(
     model: nn.Module,  # is not changed
-    input_size: tuple,  # channels, height, width
+    input_size: tuple,  # channels, height, width; or a tuple of sizes: of the first input
     layer: str,  # name of a module whose output is a map
     position: tuple | None = None,  # row and column in that map; its middle if None
     n_images: int = 8,  # random images to unite
@@ -85,14 +107,14 @@ def gradient_receptive_field(
     changes = _total_gradient(model, input_size, layer, position, n_images) > 0
     if not changes.any():
         return None
-    rows = changes.any(dim=1).nonzero()
-    columns = changes.any(dim=0).nonzero()
-    return (int(rows[0]), int(rows[-1])), (int(columns[0]), int(columns[-1]))
+    places = changes.nonzero()
+    first, last = places.amin(dim=0).tolist(), places.amax(dim=0).tolist()
+    return tuple(zip(first, last))
 
-# %% ../../nbs/internals/gradient_fields.ipynb #087ddb04
+# %% ../../nbs/internals/gradient_fields.ipynb #b5f56df8
 def effective_receptive_field(
     model: nn.Module,  # is not changed
-    input_size: tuple,  # channels, height, width
+    input_size: tuple,  # channels, height, width; or a tuple of sizes: of the first input
     layer: str,  # name of a module whose output is a map
     position: tuple | None = None,  # row and column in that map; its middle if None
     n_images: int = 64,  # random images to average over

@@ -24,28 +24,46 @@ class _Stage(NamedTuple):
     title: str
     cost: str
 
-# %% ../../nbs/internals/network_diagram.ipynb #e8808397
+# %% ../../nbs/internals/network_diagram.ipynb #7a78f13d
+def _first_shape(shape: tuple) -> tuple:
+    "A shape; of a stage with several outputs, that of the first one."
+    return shape[0] if isinstance(shape[0], tuple) else shape
+
+# %% ../../nbs/internals/network_diagram.ipynb #c6bc2539
 def _is_drawn(row) -> bool:
     "Whether a row of the layer table is a stage."
     if not row.in_shape or not row.out_shape:
         return False
-    return row.params > 0 or np.prod(row.in_shape) != np.prod(row.out_shape)
+    return row.params > 0 or np.prod(row.in_shape) != np.prod(_first_shape(row.out_shape))
 
-
+# %% ../../nbs/internals/network_diagram.ipynb #2116fba9
 def _as_stage(row) -> _Stage:
     "A stage for a row of the layer table."
     title = row.kind if row.layer.isdigit() else row.layer
     cost = f"{row.params:,}\nparameters" if row.params else "no\nparameters"
-    return _Stage(row.layer, row.out_shape, title, cost)
+    return _Stage(row.layer, _first_shape(row.out_shape), title, cost)
 
-# %% ../../nbs/internals/network_diagram.ipynb #69546e6a
+# %% ../../nbs/internals/network_diagram.ipynb #031d94c2
+def _inputs(input_size: tuple) -> list[_Stage]:
+    "A stage for each input: the image, or all of them, numbered."
+    if isinstance(input_size[0], int):
+        return [_Stage("image", tuple(input_size), "image", "")]
+    return [
+        _Stage(f"input {i}", tuple(size), f"input {i}", "") for i, size in enumerate(input_size, 1)
+    ]
+
+# %% ../../nbs/internals/network_diagram.ipynb #ea1abcf0
 def _stages(model: nn.Module, input_size: tuple) -> list[_Stage]:
-    "The image, and the stages of the network."
+    "The inputs, and the stages of the network."
     rows = layer_table(model, input_size, depth=1).itertuples()
-    stages = [_as_stage(row) for row in rows if _is_drawn(row)]
-    return [_Stage("image", tuple(input_size), "image", ""), *stages]
+    return [*_inputs(input_size), *(_as_stage(row) for row in rows if _is_drawn(row))]
 
-# %% ../../nbs/internals/network_diagram.ipynb #53dfeee8
+# %% ../../nbs/internals/network_diagram.ipynb #afcf85ab
+def _map_size(shape: tuple) -> tuple:
+    "Height and width of a map; a sequence has a height of 1."
+    return (1, shape[-1]) if len(shape) == 2 else tuple(shape[-2:])
+
+# %% ../../nbs/internals/network_diagram.ipynb #31b513b9
 def _sheets(shape: tuple, largest: int, most: int) -> list[tuple]:
     """Left, bottom, width and height of each sheet, the rearmost first.
 
@@ -56,7 +74,7 @@ def _sheets(shape: tuple, largest: int, most: int) -> list[tuple]:
     if len(shape) == 1:
         step = min(0.08, 0.9 / n)  # between the squares of a vector
         return [(-0.03, (n / 2 - i - 1) * step, 0.06, 0.75 * step) for i in range(n)]
-    height, width = (max(0.05, 0.6 * size / largest) for size in shape[1:])
+    height, width = (max(0.05, 0.6 * size / largest) for size in _map_size(shape))
     depth = 0.3 * shape[0] / most
     shifts = np.linspace(0, depth, n)
     return [((depth - width) / 2 - i, (depth - height) / 2 - i, width, height) for i in shifts]
@@ -75,21 +93,21 @@ def _draw_stage(ax: plt.Axes, x: int, stage: _Stage, sheets: list[tuple], highli
     if highlighted:
         ax.add_patch(Rectangle((x - 0.49, -1.36), 0.98, 1.88, fill=False, lw=1.5))
 
-# %% ../../nbs/internals/network_diagram.ipynb #d4cecd95
+# %% ../../nbs/internals/network_diagram.ipynb #de2223ee
 def plot_network(
     model: nn.Module,  # a chain of stages; is not changed
     highlight: tuple = (),  # names of stages to show in a frame and in bold
     ax: plt.Axes | None = None,  # to draw into; a new figure if None
-    input_size: tuple = (1, 28, 28),  # channels, height, width
+    input_size: tuple = (1, 28, 28),  # channels, height, width; or a tuple of sizes
 ) -> plt.Axes:
     "Draw a network from the image to the logits; `ValueError` for an unknown stage."
     stages = _stages(model, input_size)
     names = [stage.layer for stage in stages]
     if unknown := set(highlight) - set(names):
         raise ValueError(f"there is no stage {min(unknown)!r}; choose among {', '.join(names)}")
-    maps = [stage.shape for stage in stages if len(stage.shape) == 3]
-    largest = max(max(height, width) for _, height, width in maps)
-    most = max(channels for channels, *_ in maps)
+    maps = [stage.shape for stage in stages if len(stage.shape) > 1]
+    largest = max((max(_map_size(shape)) for shape in maps), default=1)
+    most = max((channels for channels, *_ in maps), default=1)
     ax = ax or plt.subplots(figsize=(1.05 * len(stages), 2.4), layout="constrained")[1]
     for x, stage in enumerate(stages):
         sheets = _sheets(stage.shape, largest, most)
