@@ -105,29 +105,32 @@ def _parse(picture: Image.Image) -> ParsedPicture:
         colour = to_colour(picture)
         return ParsedPicture(colour, digit / 255, [digit > 0], [digit], [""], [False])
     rgb = to_rgb(picture)
-    corners = find_sheet(to_colour(rgb))
+    colour = to_colour(rgb)
+    corners = find_sheet(colour)
     if corners is not None:
+        sheet = cut_sheet(rgb, corners)
         try:
-            return _look_twice(cut_sheet(rgb, corners))
+            return _look_twice(sheet, to_colour(sheet))
         except ValueError:  # nothing is on the sheet, or it is none: look at everything
             pass
-    return _look_twice(rgb)
+    return _look_twice(rgb, colour)
 
 # %% ../../nbs/09_your_digit.ipynb #3b191ff2
 LARGE = 60  # rows; digits that are lower are looked at again, more closely
 MARGIN = 0.8  # times their height, around them
 
 
-def _look_twice(rgb: Image.Image) -> ParsedPicture:
+def _look_twice(rgb: Image.Image, colour: np.ndarray) -> ParsedPicture:
     "The digits of a picture; where they are small, from a closer look at their place."
-    ink = extract_foreground(to_colour(rgb))
+    ink = extract_foreground(colour)
     box = _box_around(segment_ink(ink), rgb)
     if box is None:
-        return _look(rgb)
+        return _look(colour, ink)
+    closer = to_colour(rgb.crop(box))
     try:
-        return _look(rgb.crop(box))
+        return _look(closer, extract_foreground(closer))
     except ValueError:  # the closer look found nothing
-        return _look(rgb)
+        return _look(colour, ink)
 
 
 def _box_around(ink: np.ndarray, rgb: Image.Image) -> tuple[int, int, int, int] | None:
@@ -143,7 +146,7 @@ def _box_around(ink: np.ndarray, rgb: Image.Image) -> tuple[int, int, int, int] 
     return left, top, min(right, rgb.width), min(bottom, rgb.height)
 
 # %% ../../nbs/09_your_digit.ipynb #3d2e266e
-MIN_DIGIT_SCORE = 0.2  # of the best of the digits; with less nothing in the picture is one
+MIN_DIGIT_SCORE = 0.1  # of the best of the digits; with less nothing in the picture is one
 MAX_HOLES = 4  # in a digit; a slashed 0 has up to four
 
 
@@ -153,10 +156,8 @@ def _score(masks: list[np.ndarray]) -> np.ndarray:
     return digit_scores(np.stack([to_mnist(mask) for mask in masks])) * few_holes
 
 
-def _look(rgb: Image.Image) -> ParsedPicture:
-    "The digits of a picture, from one look at it; `ValueError` if nothing is like a digit."
-    colour = to_colour(rgb)
-    ink = extract_foreground(colour)
+def _look(colour: np.ndarray, ink: np.ndarray) -> ParsedPicture:
+    "The digits in the ink of a picture; `ValueError` if nothing is like a digit."
     found = find_digits(ink, _score)
     masks = [part.mask for part in found.parts]
     if _score(masks).max() < MIN_DIGIT_SCORE:
