@@ -264,10 +264,11 @@ CUTS = 5  # columns that are tried
 
 
 def _cuts(mask: np.ndarray) -> list[int]:
-    "The columns with the least ink, not near one another and not near the sides."
+    "The columns with the least ink, in one run; not near one another and not near the sides."
     columns = np.flatnonzero(mask.any(axis=0))
     left, right = np.quantile(columns, (0.2, 0.8)).astype(int)
-    ink = mask[:, left:right].sum(axis=0).astype(float)
+    runs = np.diff(np.pad(mask[:, left:right], ((1, 0), (0, 0))).astype(int), axis=0) > 0
+    ink = np.where(runs.sum(axis=0) == 1, mask[:, left:right].sum(axis=0), np.inf)
     near = max(1, len(columns) // 16)
     cuts: list[int] = []
     while len(cuts) < CUTS and np.isfinite(ink).any():
@@ -283,6 +284,8 @@ def _cut(mask: np.ndarray, score: Score) -> list[np.ndarray]:
         return [mask]
     columns = np.arange(mask.shape[1])
     pairs = [[mask & (columns < cut), mask & (columns >= cut)] for cut in _cuts(mask)]
+    if not pairs:
+        return [mask]
     worse = [score(pair).min() for pair in pairs]
     best = int(np.argmax(worse))
     return pairs[best] if worse[best] > MIN_CUT_SCORE else [mask]
