@@ -42,7 +42,8 @@ def find_pieces(labels: np.ndarray) -> list[Piece]:
     "The pieces of ink, by their left edges."
     areas = np.bincount(labels.ravel())[1:]
     boxes = ndimage.find_objects(labels)
-    pieces = [Piece(i, *box, areas[i - 1]) for i, box in enumerate(boxes, 1)]
+    numbered = enumerate(zip(boxes, areas), 1)
+    pieces = [Piece(i, box[0], box[1], area) for i, (box, area) in numbered]
     return sorted(pieces, key=lambda piece: piece.columns.start)
 
 # %% ../../nbs/internals/pieces_of_ink.ipynb #fb5df975
@@ -103,7 +104,7 @@ def _has_corners(mask: np.ndarray) -> bool:
     down, across = (max(2, side // 6) for side in mask.shape)
     upper, lower = mask[:down], mask[-down:]
     corners = (upper[:, :across], upper[:, -across:], lower[:, :across], lower[:, -across:])
-    return sum(corner.any() for corner in corners) >= 3
+    return bool(sum(corner.any() for corner in corners) >= 3)
 
 # %% ../../nbs/internals/pieces_of_ink.ipynb #a09479f6
 def _is_frame(labels: np.ndarray, piece: Piece, pieces: list[Piece]) -> bool:
@@ -159,7 +160,7 @@ def _is_rule(labels: np.ndarray, piece: Piece, pieces: list[Piece]) -> bool:
     left = min(other.columns.start for other in near)
     middle = (piece.rows.start + piece.rows.stop) / 2
     is_below = middle > max(other.rows.stop for other in near)
-    return is_below or piece.width > MAX_BAR * (right - left)
+    return bool(is_below or piece.width > MAX_BAR * (right - left))
 
 # %% ../../nbs/internals/pieces_of_ink.ipynb #573bb802
 def _without_rules(labels: np.ndarray, pieces: list[Piece]) -> list[Piece]:

@@ -284,7 +284,7 @@ def _as_list(pictures: Picture | Iterable[Picture]) -> list[Picture]:
     is_stack = isinstance(pictures, (np.ndarray, torch.Tensor)) and pictures.ndim == 4
     if isinstance(pictures, Picture) and not is_stack:
         return [pictures]
-    several = list(pictures)
+    several = list(pictures)  # type: ignore[arg-type]
     if not several:
         raise ValueError("there is no picture to read; give at least one")
     return several

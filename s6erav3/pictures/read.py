@@ -22,8 +22,8 @@ MAX_PICTURE_BYTES = 100_000_000  # of a file
 
 def printable(name: object) -> str:
     "A name with its control characters escaped, so that it cannot move a terminal's cursor."
-    escape = {c: ascii(c)[1:-1] for c in str(name) if not c.isprintable()}
-    return str(name).translate(str.maketrans(escape))
+    escape = {ord(c): ascii(c)[1:-1] for c in str(name) if not c.isprintable()}
+    return str(name).translate(escape)
 
 # %% ../../nbs/internals/picture_files.ipynb #489b861f
 def _check_file(path: Path) -> None:
