@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image, ImageDraw
@@ -492,6 +493,31 @@ def test_record_of_pictures():
         assert sum(row["refused_because"].values()) == row["refused"]
     correct = sum(row["right"] for row in record["test"])
     assert correct >= 0.97 * sum(row["n"] for row in record["test"])
+
+
+@pytest.mark.parametrize("name", ["scenes.json", "scenes-before.json"])
+def test_record_of_scenes(name):
+    rows = read_json(name)["rows"]
+    assert [row["kind"] for row in rows] == [*scenes.CLEAN, *scenes.HARD, *scenes.NOT_DIGITS]
+    for row in rows:
+        assert row["confident_and_right"] <= min(row["right"], row["confident"])
+        assert row["right"] + row["refused"] <= row["n"]
+        assert row["confidently_wrong"] + row["right"] + row["refused"] <= row["n"]
+
+
+def test_the_aims_are_reached():
+    table = pd.DataFrame(read_json("scenes.json")["rows"])
+    total = table.groupby("group").sum(numeric_only=True)
+    clean, hard = total.loc["clean"], total.loc["hard"]
+    assert clean["right"] >= 0.98 * clean["n"] and clean["confident"] >= 0.9 * clean["n"]
+    assert clean["confident_and_right"] >= 0.999 * clean["confident"]
+    assert hard["right"] + hard["refused"] >= 0.95 * hard["n"]
+    assert hard["confidently_wrong"] <= 0.01 * hard["n"]
+    each = table[table["group"] == "hard"]
+    assert (each["right"] + each["refused"] >= 0.85 * each["n"]).all()
+    known = table[~table["kind"].isin(["unseen", "letters_like_digits"])]
+    other = known[known["group"] == "no digit"].sum(numeric_only=True)
+    assert other["confidently_wrong"] <= 0.03 * other["n"]
 
 
 def test_record_of_times():

@@ -161,7 +161,7 @@ def _fortieth(values: np.ndarray) -> float:
 # %% ../../nbs/internals/segmentation.ipynb #8f697b51
 def _tallest(strength: np.ndarray) -> np.ndarray:
     "The mask of the tallest structure; of those at the border only if there is no other."
-    labels, _ = ndimage.label(strength > 0.5 * _fortieth(strength), np.ones((3, 3)))
+    labels, _ = ndimage.label(strength > 0.3 * _fortieth(strength), np.ones((3, 3)))
     boxes = dict(enumerate(ndimage.find_objects(labels), 1))
     inner = {i: box for i, box in boxes.items() if not touches_border(box, strength.shape)}
     heights = {i: rows.stop - rows.start for i, (rows, _) in (inner or boxes).items()}
