@@ -36,8 +36,7 @@ import pictures  # noqa: E402
 import scenes  # noqa: E402
 
 RECORD = ROOT / "results" / "pictures" / "pictures.json"
-EACH = 100  # pictures of each kind
-SCENES_EACH = 50  # scenes of each kind
+EACH = 50  # pictures of each kind
 ROUNDS = 10  # of a measurement of time
 SCENES = ROOT / "results" / "pictures" / "scenes.json"
 REPORT_SEED = 2026
@@ -165,7 +164,7 @@ def measure_scene(group, kind, seed) -> dict:
     "A row for a kind of scene."
     generator = np.random.default_rng([seed, *kind.encode()])
     found = Counter()
-    for _ in range(SCENES_EACH):
+    for _ in range(EACH):
         found.update(outcome(*scenes.make(kind, generator)))
     keys = ("n", "right", "refused", "confident", "confident_and_right", "confidently_wrong")
     return {"group": group, "kind": kind, **{key: found[key] for key in keys}}
