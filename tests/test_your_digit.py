@@ -22,8 +22,8 @@ from PIL import Image, ImageDraw
 import pictures
 import scenes
 from s6erav3.data.mnist import load_splits
-from s6erav3.pictures.predict import plot_predictions, predict, read_picture
 from s6erav3.pictures.paper import find_sheet
+from s6erav3.pictures.predict import plot_predictions, predict, read_picture
 from s6erav3.pictures.read import open_picture, printable, to_colour
 from s6erav3.pictures.samples import draw_seven, photograph, seven_variants
 from s6erav3.pictures.segment import extract_foreground, segment_digits
