@@ -292,7 +292,7 @@ def _cut(mask: np.ndarray, score: Score) -> list[np.ndarray]:
 
 # %% ../../nbs/internals/segmentation.ipynb #1a8ce0ef
 class Part(NamedTuple):
-    "Ink that is taken for one digit."
+    "Ink that is classified as one digit."
 
     mask: np.ndarray  # `(height, width)`
     is_cut: bool = False  # from another one that it touches
