@@ -31,7 +31,14 @@ setup(
     # hook, which comes too late in the folder above a clone: `import s6erav3` would find the clone,
     # a folder of that name, as an empty package.
     package_dir={"": "."},
-    package_data={"s6erav3": ["weights/*", "pictures/*.[cj]s*", "evaluation/votes/*"]},
+    package_data={
+        "s6erav3": [
+            "weights/*",
+            "pictures/*.[cj]s*",
+            "pictures/*.safetensors",
+            "evaluation/votes/*",
+        ]
+    },
     install_requires=settings["requirements"].split(),
     extras_require={
         extra: settings[f"{extra}_requirements"].split()

