@@ -134,7 +134,7 @@ Trained = Annotated[
     typer.Option("--recipe", help="The recipe of the weights; it gives the widths of the layers."),
 ]
 
-
+# %% ../nbs/internals/commands.ipynb #71b091a3
 def _load_model(weights: Optional[Path], recipe: str):
     "The network of a recipe with the weights of a file, or with those of the package."
     from s6erav3.models.weights import count_classes, load_pretrained, load_weights
@@ -162,7 +162,7 @@ _GPUS = {  # in the order of preference; what each of them needs
     "mps": "a Mac with an Apple processor",
 }
 
-
+# %% ../nbs/internals/commands.ipynb #68f83784
 def _choose_device(name: str) -> str:
     "The device called `auto`, `cpu`, `cuda` or `mps`; a wrong call where there is none such."
     import torch
@@ -267,7 +267,7 @@ _RUN_OPTIONS = (
     *("device", "threads", "compile", "precision", "memory_format"),
 )
 
-
+# %% ../nbs/internals/commands.ipynb #f48c4d0d
 def _given_options(context: typer.Context) -> set[str]:
     "The names of the parameters that the command line has, those with defaults left out."
     given = set()
@@ -795,7 +795,7 @@ def download(data_dir: DataDir = None):
 # %% ../nbs/internals/commands.ipynb #49010c86
 CALIBRATION_IMAGES = 1_000
 
-
+# %% ../nbs/internals/commands.ipynb #369e84cb
 @app.command()
 def export(
     format: Annotated[

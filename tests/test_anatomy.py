@@ -495,12 +495,14 @@ def test_a_failure_that_the_network_handles():
 
 
 CONV1_FAILS = r"'conv1.0' \(Conv2d\) cannot take an input of shape \(3, 28, 28\)"
-FC_FAILS = r"'fc' \(Linear\) cannot take an input of shape \(80,\)"
+FC_FAILS = r"'1' \(Linear\) cannot take an input of shape \(1600,\)"
+SMALL = nn.Sequential(nn.Conv2d(1, 8, 3), nn.MaxPool2d(2), nn.Conv2d(8, 8, 5))
 WRONG = [
     ("resnet", (3, 8, 8), TypeError, "takes a torch.nn.Module, not str"),
     (MNISTModel(), (3, 28, 28), ValueError, CONV1_FAILS),
-    (MNISTModel(), (1, 40, 40), ValueError, FC_FAILS),
-    (MNISTModel(), (1, 9, 9), ValueError, r"'conv4.0' \(Conv2d\) cannot take"),
+    (MNISTModel(), (1, 40, 40), ValueError, "takes images of 28×28 pixels, not 40×40"),
+    (nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), (1, 40, 40), ValueError, FC_FAILS),
+    (SMALL, (1, 9, 9), ValueError, r"'2' \(Conv2d\) cannot take"),
     (MNISTModel(), (1, -1, 28), ValueError, "whole numbers above 0"),
     (MNISTModel(), 28, ValueError, "whole numbers above 0"),
     (MNISTModel(), (), ValueError, "whole numbers above 0"),

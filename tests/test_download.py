@@ -517,7 +517,7 @@ def test_a_bundle_takes_what_is_there_and_fetches_what_is_not(server, tmp_path, 
     bundle.gather_mnist(tmp_path / "copied")
     assert is_fetched(tmp_path / "copied") and len(server.asked) == 4
     (tmp_path / "fetched" / RAW / NAMES[0]).write_bytes(b"damaged")
-    with pytest.raises(ValueError, match=f"fetched/MNIST/raw/{NAMES[0]} is damaged"):
+    with pytest.raises(ValueError, match=f"fetched/MNIST/raw/{NAMES[0]} is not MNIST"):
         bundle.gather_mnist(tmp_path / "new")
 
 

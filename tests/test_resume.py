@@ -34,8 +34,9 @@ from s6erav3.files import exclusive_lock
 from s6erav3.models.model import MNISTModel
 from s6erav3.models.weights import save_weights
 from s6erav3.training import checkpoint
-from s6erav3.training.checkpoint import read_checkpoint, write_checkpoint
+from s6erav3.training.checkpoint import TrainerState, read_checkpoint, write_checkpoint
 from s6erav3.training.execution import EAGER, ExecutionConfig
+from s6erav3.training.loop import make_optimizer, make_scheduler
 from s6erav3.training.recipe import RECIPES, Recipe
 from s6erav3.training.record import RunSpec, write_record
 from s6erav3.training.train import RUN_FILES, run_recipe, train_into
@@ -501,3 +502,16 @@ def test_one_core_trains(tmp_path):
     args = ("--recipe", "fast", "--epochs", 1, "--output-dir", tmp_path)
     done = run("train", *SMALL, *args, preexec_fn=use_one_core)
     assert done.returncode == 0, done.stderr
+
+
+def test_tensors_of_another_type_are_refused():
+    "PyTorch would convert complex numbers, and warn of it once per process."
+    model = MNISTModel()
+    optimizer = make_optimizer(model, Recipe.fast())
+    scheduler = make_scheduler(optimizer, Recipe.fast(), 10)
+    state = TrainerState(model, optimizer, scheduler, torch.Generator())
+    saved = state.state_dict()
+    name = "conv1.2.num_batches_tracked"
+    saved["model"] = {**saved["model"], name: torch.tensor(1j, dtype=torch.complex64)}
+    with pytest.raises(ValueError, match="damaged or belongs to another run"):
+        state.load_state_dict(saved)

@@ -364,8 +364,10 @@ def _name_of_loss(loss: float, history: list[dict], test_loss: float) -> str | N
         "the accuracy": history[-1]["validation_accuracy"],
         "the test loss, by which nothing may be chosen": test_loss,
     }
+    wanted = history[-1]["validation_loss"]
     for name, value in names.items():
-        if math.isclose(loss, value, rel_tol=1e-3):
+        is_nearer = abs(loss - value) < abs(loss - wanted)  # two losses may be close to each other
+        if is_nearer and math.isclose(loss, value, rel_tol=1e-3):
             return name
     return None
 

@@ -63,17 +63,25 @@ class TrainerState:
             ) from error
 
     def _load(self, state: dict):
-        for part in ("model", "scheduler"):
-            getattr(self, part).load_state_dict(state[part])
+        _load_tensors(self.model, state["model"])
+        self.scheduler.load_state_dict(state["scheduler"])
         _load_optimizer(self.optimizer, state["optimizer"])
         if self.average:
-            self.average.load_state_dict(state["average"])
+            _load_tensors(self.average, state["average"])
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["random"])
         _set_gpu_rng_state(state["gpu_random"], self.generator.device)
         self.history = [{"epoch": epoch, **row} for epoch, row in enumerate(state["history"], 1)]
 
 # %% ../../nbs/internals/checkpoints.ipynb #334847dd
+def _load_tensors(module: nn.Module, state: dict):
+    "Load tensors of the same types; PyTorch itself would convert them, complex numbers included."
+    for name, tensor in module.state_dict().items():
+        if state[name].dtype != tensor.dtype:
+            raise TypeError(f"{name} is {state[name].dtype} there and {tensor.dtype} here")
+    module.load_state_dict(state)
+
+
 def _load_optimizer(optimizer: optim.Optimizer, state: dict):
     "Load a state whose buffers are numbered by integers or, as JSON has it, by texts."
     buffers = {int(i): buffer for i, buffer in state["state"].items()}

@@ -195,7 +195,8 @@ def _network(trainer: _Trainer, epoch: int) -> nn.Module:
     network = average.module if average is not None and is_averaged else trainer.state.model
     is_cold = epoch * trainer.steps_per_epoch < WARM_STEPS
     if is_cold or is_averaged and trainer.recipe.average_epochs:
-        update_bn(_plain_batches(trainer), network)
+        with torch.random.fork_rng():  # dropout draws numbers, which belong to the training
+            update_bn(_plain_batches(trainer), network)
     return network
 
 # %% ../../nbs/internals/trainer.ipynb #76577790
