@@ -32,6 +32,8 @@ WITHOUT = {  # lessons without exercises
     "fine_tuning",
     "layer_table_tools",
     "learned_representations",
+    "small_devices",
+    "smallest_networks",
 }
 
 
