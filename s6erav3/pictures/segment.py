@@ -92,8 +92,10 @@ def _compare(colour: np.ndarray, background: np.ndarray) -> np.ndarray:
     share = _share_of_range(change, background)
     direction = share[:, strong].mean(axis=1)
     ink = np.tensordot(direction / (direction @ direction), share, axes=1)
-    typical = np.median(ink[ink > otsu_threshold(ink[::2, ::2])])
-    return (ink / typical).clip(0, 1)
+    dark = ink[ink > otsu_threshold(ink[::2, ::2])]
+    if not dark.size:
+        raise ValueError("shows no ink that stands out from its ground")
+    return (ink / np.median(dark)).clip(0, 1)
 
 # %% ../../nbs/internals/segmentation.ipynb #c5e1f0b5
 def _channels_first(colour: np.ndarray) -> np.ndarray:
@@ -127,11 +129,15 @@ MIN_TO_NOISE = 8  # times the noise: so much faint ink has to differ
 def _check_contrast(change: np.ndarray, strong: np.ndarray) -> None:
     "`ValueError` if the strongest change, `(3, height, width)`, may be noise."
     contrast = np.abs(change[:, strong].mean(axis=1)).max()
+    if contrast < min(MIN_CONTRAST, max(MIN_FAINT, MIN_TO_NOISE * _noise(change))):
+        raise ValueError("shows no ink that stands out from its ground")
+
+
+def _noise(change: np.ndarray) -> float:
+    "The standard deviation of the paper, if its noise is normal."
     sample = change[:, ::3, ::3]
     middle = np.median(sample, axis=(1, 2), keepdims=True)
-    noise = 1.48 * np.median(np.abs(sample - middle))  # the standard deviation, if it is normal
-    if contrast < min(MIN_CONTRAST, max(MIN_FAINT, MIN_TO_NOISE * noise)):
-        raise ValueError("shows no ink that stands out from its ground")
+    return float(1.48 * np.median(np.abs(sample - middle)))
 
 # %% ../../nbs/internals/segmentation.ipynb #941d0c65
 WIDE = 0.2  # times the shorter side: few strokes are wider
@@ -190,13 +196,17 @@ def _is_darker(colour: np.ndarray, closed: np.ndarray, opened: np.ndarray) -> np
     ink = max(map(_tallest, clear), key=_elongation)
     near = ndimage.binary_dilation(ink, iterations=3)
     around = ndimage.binary_dilation(near, iterations=3) & ~near
+    if not around.any():
+        return np.ones(3, bool)
     return np.median(colour[ink], axis=0) < np.median(colour[around], axis=0)
 
 # %% ../../nbs/internals/segmentation.ipynb #fd44a1a9
 def extract_foreground(colour: np.ndarray) -> np.ndarray:
     "The ink in each pixel, `(height, width)` from 0, paper, to 1; `ValueError` if there is none."
     background = estimate_background(colour)
-    if _fortieth(np.abs(background - colour).max(axis=2)) < MIN_CONTRAST:
+    change = _channels_first(background) - _channels_first(colour)
+    is_faint = _fortieth(np.abs(change).max(axis=0)) < MIN_CONTRAST
+    if is_faint and _noise(change) > 0.1:  # without noise smoothing only blurs the ink
         colour = ndimage.gaussian_filter(colour, (1.5, 1.5, 0))
         background = estimate_background(colour)
     ink = _compare(colour, background)
