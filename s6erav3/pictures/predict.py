@@ -77,6 +77,7 @@ class ParsedPicture(NamedTuple):
     digits: list[np.ndarray]  # each in MNIST's form, bytes `(28, 28)`
     notes: list[str]  # on each digit, what to know about how it was found
     is_cut: list[bool]  # whether each digit was cut from another one that it touches
+    as_written: list[np.ndarray]  # as `digits`, before a form was changed
 
 
 Picture = str | os.PathLike | Image.Image | np.ndarray | torch.Tensor | io.IOBase
@@ -103,7 +104,7 @@ def _parse(picture: Image.Image) -> ParsedPicture:
     if _is_mnist(picture):
         digit = np.asarray(picture)
         colour = to_colour(picture)
-        return ParsedPicture(colour, digit / 255, [digit > 0], [digit], [""], [False])
+        return ParsedPicture(colour, digit / 255, [digit > 0], [digit], [""], [False], [digit])
     rgb = to_rgb(picture)
     colour = to_colour(rgb)
     corners = find_sheet(colour)
@@ -167,7 +168,8 @@ def _look(colour: np.ndarray, ink: np.ndarray) -> ParsedPicture:
     "The digits in the ink of a picture; `ValueError` if nothing is like a digit."
     found = find_digits(ink, _score)
     masks = [part.mask for part in found.parts]
-    opinions = second_opinion(np.stack([to_mnist(mask) for mask in masks]))
+    as_written = [to_mnist(mask) for mask in masks]
+    opinions = second_opinion(np.stack(as_written))
     scores = (1 - opinions[:, NOTHING]) * _have_few_holes(masks)
     if scores.max() < MIN_DIGIT_SCORE:
         hint = "write digits from 0 to 9, apart from one another and from other things"
@@ -175,7 +177,8 @@ def _look(colour: np.ndarray, ink: np.ndarray) -> ParsedPicture:
     usual = [to_usual_form(mask, opinion) for mask, opinion in zip(masks, opinions)]
     digits = [to_mnist(mask) for mask, _ in usual]
     notes = _notes(found, [note for _, note in usual])
-    return ParsedPicture(colour, ink, masks, digits, notes, [part.is_cut for part in found.parts])
+    is_cut = [part.is_cut for part in found.parts]
+    return ParsedPicture(colour, ink, masks, digits, notes, is_cut, as_written)
 
 
 def _notes(found: FoundDigits, forms: list[str]) -> list[str]:
