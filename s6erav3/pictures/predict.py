@@ -163,7 +163,7 @@ def _score(masks: list[np.ndarray]) -> np.ndarray:
     images = np.stack([to_mnist(mask) for mask in masks])
     return digit_scores(images) * _have_few_holes(masks)
 
-
+# %% ../../nbs/09_your_digit.ipynb #3d2e266f
 def _look(colour: np.ndarray, ink: np.ndarray) -> ParsedPicture:
     "The digits in the ink of a picture; `ValueError` if nothing is like a digit."
     found = find_digits(ink, _score)
