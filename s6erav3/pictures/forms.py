@@ -30,7 +30,7 @@ def shorten_upstroke(mask: np.ndarray) -> np.ndarray:
     kept = away <= pen
     stem = np.zeros_like(mask)
     stem[rows[kept], columns[kept]] = True
-    return stem
+    return stem if stem.any() else mask
 
 # %% ../../nbs/internals/european_digits.ipynb #4cbae146
 MIN_DISC = 0.6  # times the filled area: with less the 0 was not closed

@@ -163,7 +163,7 @@ def own_digits(rows: Iterable[tuple[Picture, str]]) -> Digits:
     images: list[np.ndarray] = []
     labels: list[int] = []
     for number, (picture, text) in enumerate(rows, 1):
-        images += _labelled(read_picture(picture).digits, text, number)
+        images += _labelled(read_picture(picture).as_written, text, number)
         labels += map(int, text)
     if not images:
         raise ValueError("there is no picture: give pairs of a picture and its digits")

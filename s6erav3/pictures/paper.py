@@ -21,8 +21,9 @@ MIN_DIFFERENCE = 35  # of 255, between a sheet and what it lies on
 # %% ../../nbs/internals/finding_the_sheet.ipynb #8779066b
 def _coarse(colour: np.ndarray) -> np.ndarray:
     "The picture about `COARSE` pixels long, without strokes: `(height, width, 3)`."
-    step = max(1, round(max(colour.shape[:2]) / COARSE))
-    height, width = (side // step for side in colour.shape[:2])
+    sides = colour.shape[:2]
+    step = min(max(1, round(max(sides) / COARSE)), *sides)
+    height, width = (side // step for side in sides)
     cut = colour[: height * step, : width * step]
     blocks = cut.reshape(height, step, width, step, 3).mean(axis=(1, 3))
     return ndimage.median_filter(blocks, (7, 7, 1), mode="nearest")

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['MIN_CONTRAST', 'MIN_FAINT', 'MIN_TO_NOISE', 'WIDE', 'MIN_GAP', 'MAX_ASPECT', 'MAX_INNER_GAP', 'MIN_ROW_GAP', 'Score',
-           'MIN_PART_GAP', 'MIN_CUT_ASPECT', 'MIN_CUT_SCORE', 'CUTS', 'MIN_SCORE', 'CLEAR_SCORE', 'MAX_DIGITS',
-           'MIN_RELATIVE_HEIGHT', 'otsu_threshold', 'estimate_background', 'local_background', 'extract_foreground',
-           'crop_to_content', 'Part', 'FoundDigits', 'find_digits', 'segment_digits', 'segment_ink', 'count_holes']
+           'MIN_PART_GAP', 'MIN_CUT_ASPECT', 'MIN_CUT_SCORE', 'CUTS', 'MIN_SCORE', 'CLEAR_SCORE', 'MIN_ROW', 'HEIGHTS',
+           'MAX_DIGITS', 'MIN_RELATIVE_HEIGHT', 'otsu_threshold', 'estimate_background', 'local_background',
+           'extract_foreground', 'crop_to_content', 'Part', 'FoundDigits', 'find_digits', 'segment_digits',
+           'segment_ink', 'count_holes']
 
 # %% ../../nbs/internals/segmentation.ipynb #38743c49
 from collections.abc import Callable
@@ -91,8 +92,10 @@ def _compare(colour: np.ndarray, background: np.ndarray) -> np.ndarray:
     share = _share_of_range(change, background)
     direction = share[:, strong].mean(axis=1)
     ink = np.tensordot(direction / (direction @ direction), share, axes=1)
-    typical = np.median(ink[ink > otsu_threshold(ink[::2, ::2])])
-    return (ink / typical).clip(0, 1)
+    dark = ink[ink > otsu_threshold(ink[::2, ::2])]
+    if not dark.size:
+        raise ValueError("shows no ink that stands out from its ground")
+    return (ink / np.median(dark)).clip(0, 1)
 
 # %% ../../nbs/internals/segmentation.ipynb #c5e1f0b5
 def _channels_first(colour: np.ndarray) -> np.ndarray:
@@ -103,7 +106,13 @@ def _channels_first(colour: np.ndarray) -> np.ndarray:
 def _strongest(change: np.ndarray) -> np.ndarray:
     "The pixels that differ at least 0.6 times as much as the fortieth strongest."
     size = np.abs(change).max(axis=0)
-    return size >= 0.6 * np.partition(size, -40, axis=None)[-40]
+    return size >= 0.6 * np.partition(_large(size), -40)[-40]
+
+
+def _large(values: np.ndarray) -> np.ndarray:
+    "Values among which the fortieth largest is found sooner than among all: the large ones."
+    large = values[values > values.max() / 2]
+    return large if large.size >= 40 else values.ravel()
 
 # %% ../../nbs/internals/segmentation.ipynb #819effab
 def _share_of_range(change: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -120,11 +129,15 @@ MIN_TO_NOISE = 8  # times the noise: so much faint ink has to differ
 def _check_contrast(change: np.ndarray, strong: np.ndarray) -> None:
     "`ValueError` if the strongest change, `(3, height, width)`, may be noise."
     contrast = np.abs(change[:, strong].mean(axis=1)).max()
+    if contrast < min(MIN_CONTRAST, max(MIN_FAINT, MIN_TO_NOISE * _noise(change))):
+        raise ValueError("shows no ink that stands out from its ground")
+
+
+def _noise(change: np.ndarray) -> float:
+    "The standard deviation of the paper, if its noise is normal."
     sample = change[:, ::3, ::3]
     middle = np.median(sample, axis=(1, 2), keepdims=True)
-    noise = 1.48 * np.median(np.abs(sample - middle))  # the standard deviation, if it is normal
-    if contrast < min(MIN_CONTRAST, max(MIN_FAINT, MIN_TO_NOISE * noise)):
-        raise ValueError("shows no ink that stands out from its ground")
+    return float(1.48 * np.median(np.abs(sample - middle)))
 
 # %% ../../nbs/internals/segmentation.ipynb #941d0c65
 WIDE = 0.2  # times the shorter side: few strokes are wider
@@ -156,7 +169,7 @@ def local_background(colour: np.ndarray) -> np.ndarray:
 # %% ../../nbs/internals/segmentation.ipynb #a83971ce
 def _fortieth(values: np.ndarray) -> float:
     "The fortieth largest value: the largest one without outliers."
-    return float(np.partition(values, -40, axis=None)[-40])
+    return float(np.partition(_large(values), -40)[-40])
 
 # %% ../../nbs/internals/segmentation.ipynb #8f697b51
 def _tallest(strength: np.ndarray) -> np.ndarray:
@@ -183,13 +196,17 @@ def _is_darker(colour: np.ndarray, closed: np.ndarray, opened: np.ndarray) -> np
     ink = max(map(_tallest, clear), key=_elongation)
     near = ndimage.binary_dilation(ink, iterations=3)
     around = ndimage.binary_dilation(near, iterations=3) & ~near
+    if not around.any():
+        return np.ones(3, bool)
     return np.median(colour[ink], axis=0) < np.median(colour[around], axis=0)
 
 # %% ../../nbs/internals/segmentation.ipynb #fd44a1a9
 def extract_foreground(colour: np.ndarray) -> np.ndarray:
     "The ink in each pixel, `(height, width)` from 0, paper, to 1; `ValueError` if there is none."
     background = estimate_background(colour)
-    if _fortieth(np.abs(background - colour).max(axis=2)) < MIN_CONTRAST:
+    change = _channels_first(background) - _channels_first(colour)
+    is_faint = _fortieth(np.abs(change).max(axis=0)) < MIN_CONTRAST
+    if is_faint and _noise(change) > 0.1:  # without noise smoothing only blurs the ink
         colour = ndimage.gaussian_filter(colour, (1.5, 1.5, 0))
         background = estimate_background(colour)
     ink = _compare(colour, background)
@@ -267,6 +284,7 @@ def _cuts(mask: np.ndarray) -> list[int]:
     "The columns with the least ink, in one run; not near one another and not near the sides."
     columns = np.flatnonzero(mask.any(axis=0))
     left, right = np.quantile(columns, (0.2, 0.8)).astype(int)
+    left = max(left, columns[0] + 1)  # or nothing would be left of the cut
     runs = np.diff(np.pad(mask[:, left:right], ((1, 0), (0, 0))).astype(int), axis=0) > 0
     ink = np.where(runs.sum(axis=0) == 1, mask[:, left:right].sum(axis=0), np.inf)
     near = max(1, len(columns) // 16)
@@ -297,27 +315,47 @@ class Part(NamedTuple):
     mask: np.ndarray  # `(height, width)`
     is_cut: bool = False  # from another one that it touches
 
-# %% ../../nbs/internals/segmentation.ipynb #7ca4b6bd
+# %% ../../nbs/internals/segmentation.ipynb #4b1e07d2
 MIN_SCORE = 0.05  # of a digit, beside others that look like one
 CLEAR_SCORE = 0.5  # of those others
+MIN_ROW = 5  # clear digits make a row
+HEIGHTS = (0.8, 1.25)  # times the least and the largest height of these: others in the row
 
 
+def _are_in_row(masks: list[np.ndarray], score: Score) -> np.ndarray:
+    "Whether each mask is as high as the clear digits of a row, and no wider, `(n,)`."
+    if len(masks) <= MIN_ROW:
+        return np.zeros(len(masks), bool)
+    is_clear = score(masks) >= CLEAR_SCORE
+    if is_clear.sum() < MIN_ROW:
+        return np.zeros(len(masks), bool)
+    height, width = np.array([crop_to_content(mask).shape for mask in masks]).T
+    low, high = HEIGHTS[0] * height[is_clear].min(), HEIGHTS[1] * height[is_clear].max()
+    return (low <= height) & (height <= high) & (width <= width[is_clear].max())
+
+# %% ../../nbs/internals/segmentation.ipynb #7ca4b6bd
 def _parts(groups: list[list[Part]], score: Score) -> list[Part]:
     "The digits in groups of parts with small gaps."
-    parts = []
+    masks = []
     for group in groups:
-        for mask in _join([part.mask for part in group], score):
-            halves = _cut(mask, score)
-            parts += [Part(half, len(halves) > 1) for half in halves]
+        masks += _join([part.mask for part in group], score)
+    parts = []
+    for mask, alike in zip(masks, _are_in_row(masks, score)):
+        halves = [mask] if alike else _cut(mask, score)
+        parts += [Part(half, len(halves) > 1) for half in halves]
     return parts
 
 # %% ../../nbs/internals/segmentation.ipynb #c2b1ad37
 def _without_others(parts: list[Part], score: Score) -> list[Part]:
     "The parts that look like digits; all if none clearly does."
-    scores = score([part.mask for part in parts])
+    if len(parts) == 1:
+        return parts
+    masks = [part.mask for part in parts]
+    scores = score(masks)
     if scores.max() < CLEAR_SCORE:
         return parts
-    return [part for part, value in zip(parts, scores) if value >= MIN_SCORE]
+    kept = (scores >= MIN_SCORE) | _are_in_row(masks, score)
+    return [part for part, keep in zip(parts, kept) if keep]
 
 # %% ../../nbs/internals/segmentation.ipynb #c5e1f0b9
 MAX_DIGITS = 20  # in one picture
