@@ -226,22 +226,32 @@ console.log(JSON.stringify(images.map(({ index, label, pixels }) => [index, labe
 """
 
 
+def packed_outputs(built, images, folder) -> torch.Tensor:
+    "The outputs of all packed networks: the shipped ones, the untrained one, the epochs of a run."
+    images.numpy().tofile(folder / "images")
+    run_text = read_built(built, folder, PREDICTED)
+    assert len(json.loads(run_text)) == 20
+    found = torch.from_numpy(np.fromfile(folder / "outputs", np.float32))
+    return found.view(-1, len(images), 10)
+
+
 def test_the_packed_networks_are_the_shipped_ones(built, images, tmp_path):
-    "And the rounded epochs of the run predict what the saved ones do, for 99 of 100 images."
     some = images[:200]
-    some.numpy().tofile(tmp_path / "images")
-    run_text = read_built(built, tmp_path, PREDICTED)
-    found = torch.from_numpy(np.fromfile(tmp_path / "outputs", np.float32)).view(-1, 200, 10)
-    n = len(explore.MODELS)
-    for name, output in zip(explore.MODELS, found[:n], strict=True):
+    found = packed_outputs(built, some, tmp_path)
+    for name, output in zip(explore.MODELS, found):
         assert_same(output, predict_log_proba(load_pretrained(name), some))
+
+
+def test_the_rounded_epochs_predict_what_the_saved_ones_do(built, mnist_dir, tmp_path):
+    "For 99 of 100 images of MNIST."
+    some = load_splits("mnist", mnist_dir).test.images[:200]
+    found = packed_outputs(built, some, tmp_path)
     states = torch.load(ROOT / "results" / "seeing" / "epochs.pth", weights_only=True)
-    for state, output in zip(states, found[n + 1 :], strict=True):
+    for state, output in zip(states, found[len(explore.MODELS) + 1 :], strict=True):
         model = MNISTModel(dropout=0)
         model.load_state_dict(state)
         expected = predict_log_proba(model.eval(), some).argmax(dim=1)
         assert (output.argmax(dim=1) == expected).float().mean() >= 0.99
-    assert len(json.loads(run_text)) == 20
 
 
 def test_the_images_are_those_of_mnist(mnist_dir, built, tmp_path):
