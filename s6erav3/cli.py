@@ -750,7 +750,7 @@ def bench(
     repeats: Annotated[int, typer.Option(min=1, help="How often each loop is timed.")] = 25,
     as_json: Annotated[
         Optional[Path],
-        typer.Option("--json", help="Write the table to this file as a list of objects."),
+        typer.Option("--json", help="Write the rows and the machine to this file."),
     ] = None,
     data_dir: DataDir = None,
     dataset: Annotated[
@@ -758,7 +758,7 @@ def bench(
     ] = "auto",
     device: Device = "auto",
 ):
-    """Time three training loops in turn: the published one, PyTorch's example, and ours.
+    """Time training loops in turn: the published one, PyTorch's example, and the steps to ours.
 
     Leave the machine alone meanwhile."""
     import json
@@ -766,6 +766,7 @@ def bench(
     from s6erav3 import bench
     from s6erav3.data.mnist import load_splits
     from s6erav3.files import atomic_write
+    from s6erav3.training.record import environment
 
     if as_json:
         _writable(as_json.parent, [as_json.name], "--json")
@@ -776,8 +777,11 @@ def bench(
     n = len(splits.test.labels)
     print(f"Evaluating {n:,} images: {bench.time_evaluation(splits):.2f} s")
     if as_json:
+        found = environment(target)
+        machine = {name: found[name] for name in ("processor", "threads", "device", "torch")}
+        content = {"machine": machine, "rows": rows}
         with atomic_write(as_json) as part:
-            part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 # %% ../nbs/internals/commands.ipynb #1eab95c3
 @app.command()

@@ -17,7 +17,9 @@ def test_bench_writes_its_table(tmp_path, capsys):
     args = ("--dataset", "digits", "--batches", 2, "--repeats", 2, "--json", path)
     status, printed, error = call(capsys, "bench", *args)
     assert status == 0, error
-    rows = json.loads(path.read_text(encoding="utf-8"))
+    written = json.loads(path.read_text(encoding="utf-8"))
+    rows = written["rows"]
+    assert written["machine"].keys() == {"processor", "threads", "device", "torch"}
     assert rows[0]["name"] == "published loop", f"the first row is {rows[0]['name']}"
     for row in rows:
         assert row.keys() == KEYS, f"the columns of {row['name']} are {sorted(row)}"
