@@ -199,10 +199,7 @@ def _mean(x: np.ndarray) -> np.ndarray:
     return ((2 * total + n) // (2 * n)).astype(np.int8)
 
 # %% ../nbs/advanced/small_devices.ipynb #249b404a
-_STAGES = (
-    *("conv1", "conv2", "transition1", "conv3", "conv4", "transition2"),
-    *("conv5", "gap", "fc"),
-)
+_STAGES = "conv1 conv2 transition1 conv3 conv4 transition2 conv5 gap fc".split()
 
 # %% ../nbs/advanced/small_devices.ipynb #04ba2a54
 @dataclass(frozen=True)

@@ -42,6 +42,13 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]
 open({file!r}, "w").write(str(child.pid))
 time.sleep(1000)
 """
+START_IS_KNOWN = """
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logstart():
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # the process that other tests report to
+        Path({file!r}).write_text(str(os.getpid()), encoding="utf-8")
+"""
 
 
 def write_notebook(path: Path, *sources: str) -> None:
@@ -219,14 +226,16 @@ def test_whatever_ends_a_run_ends_what_it_started(project, name, system):
 
 @NO_SIGNALS
 def test_the_test_that_was_running_is_named(project):
-    file = project / "pid.txt"
+    file, known = project / "pid.txt", project / "known.txt"
     body = ENDLESS.format(file=str(file)).replace("\n", "\n    ")
     (project / "tests" / "test_endless.py").write_text(
         f"def test_endless():\n    {body}\n", encoding="utf-8"
     )
+    with (project / "tests" / "conftest.py").open("a", encoding="utf-8") as conftest:
+        conftest.write(START_IS_KNOWN.format(file=str(known)))
     process = start(project, "tests/test_endless.py")
     child = wait_for_file(file, process)
-    time.sleep(2)  # the test reports its start to another process, which must have read it
+    wait_for_file(known, process)
     process.terminate()
     said, _ = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM

@@ -85,7 +85,7 @@ def first_pages(term: str) -> list[str]:
     "The first page of the course that links to an entry; if none does, all that use its term."
     linking = pages_with(rf"glossary\.ipynb#{re.escape(term)}\)", "markdown")
     linking = [page for page in linking if "/" not in page]
-    words = r"\b" + r"\w* ".join(word[:5] for word in term.split())  # in whatever form they end
+    words = r"\b" + r"\w* ".join(word[:5] for word in plain(term).split())  # in any form
     return linking[:1] or pages_with(words, "markdown", "code")
 
 
