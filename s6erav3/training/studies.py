@@ -18,7 +18,8 @@ ABLATIONS: dict[str, tuple[str, dict]] = {  # step: the step it builds on, and w
     "norm": ("average", {"norm": "post_act"}),
     "plateau": ("norm", {"schedule": "plateau"}),
     "ema": ("norm", {"ema_decay": 0.998}),
-    "cycle": ("norm", {"schedule": "one_cycle", "learning_rate": 0.3}),
+    "schedule": ("norm", {"schedule": "one_cycle"}),
+    "cycle": ("schedule", {"learning_rate": 0.3}),
     "cycle-before": ("cycle", {"norm": "pre_act"}),
     "cycle-global": ("cycle", {"pool": "global"}),
     "cycle-dropout-5": ("cycle", {"dropout": 0.05}),
@@ -30,7 +31,8 @@ ABLATIONS: dict[str, tuple[str, dict]] = {  # step: the step it builds on, and w
     "plain": ("elastic", {"no_aug_epochs": 2}),
     "muon": ("plain", {"muon_lr": 0.02}),
     "muon-global": ("muon", {"pool": "global"}),
-    "teacher": ("muon", {"teacher_width": 3}),
+    "longer": ("muon", {"epochs": 28}),
+    "teacher": ("longer", {"epochs": 8, "teacher_width": 3}),
 }
 
 # %% ../../nbs/internals/study_recipes.ipynb #efc9ec04
