@@ -56,6 +56,49 @@ def test_after_a_fault_nobody_is_chosen(sweeps, monkeypatch):
     assert found == faults and len(records) == 10
 
 
+def finished(name, accuracies, seconds=1):
+    "Records of a recipe on five folds."
+    return [
+        {
+            "recipe_name": name,
+            "seed": seed,
+            "seconds": seconds + seed,
+            "history": [{"validation_accuracy": accuracy}],
+        }
+        for seed, accuracy in enumerate(accuracies)
+    ]
+
+
+HIGHEST = [99.50, 99.52, 99.54, 99.56, 99.58]
+TIED = [99.54, 99.50, 99.50, 99.58, 99.57]  # 0.002 lower, with a standard error of 0.014
+LOWER = [99.49, 99.51, 99.53, 99.55, 99.57]  # 0.01 lower on every fold
+
+
+@pytest.mark.parametrize(
+    "first, second, chosen",
+    [
+        (("a", TIED, {}, 9), ("b", HIGHEST, {"weight_decay": 0.02}, 1), "a"),
+        (("a", LOWER, {}, 9), ("b", HIGHEST, {"weight_decay": 0.02}, 1), "b"),
+        (("a", TIED, {"teacher_width": 3}, 1), ("b", HIGHEST, {"average_epochs": 5}, 9), "b"),
+        (("a", TIED, {"weight_decay": 0.02}, 1), ("b", HIGHEST, {"elastic_std": 1.05}, 9), "b"),
+        (("a", TIED, {}, 1), ("b", HIGHEST, {}, 9), "a"),
+    ],
+)
+def test_among_tied_recipes_the_simplest_then_the_cheapest_is_chosen(first, second, chosen):
+    recipes = [Recipe(name, **changes) for name, _, changes, _ in (first, second)]
+    records = [
+        one
+        for name, accuracies, _, seconds in (first, second)
+        for one in finished(name, accuracies, seconds)
+    ]
+    assert candidates.choose(recipes, records) == chosen
+
+
+def test_who_is_not_trained_on_all_folds_is_not_chosen():
+    records = finished("a", LOWER) + finished("b", [100.0, 100.0])
+    assert candidates.choose([Recipe("a"), Recipe("b")], records) == "a"
+
+
 def test_every_candidate_of_a_protocol_is_described_in_it():
     protocol = (Path(__file__).parent.parent / "results/PROTOCOL.md").read_text(encoding="utf-8")
     for name, compared in candidates.PROTOCOLS.items():
