@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from s6erav3.ablations import final_accuracies
 from s6erav3.data.mnist import Splits, load_splits
 from s6erav3.experiments import make_specs, read_records, summarize, sweep
@@ -157,9 +159,7 @@ def choose(recipes: list[Recipe], records: list[RunRecord]) -> str:
     highest = accuracy.loc[accuracy.mean(axis=1).idxmax()]
     below = highest - accuracy
     tied = accuracy.index[below.mean(axis=1) <= below.sem(axis=1)]
-    seconds = {
-        name: min(one["seconds"] for one in records if one["recipe_name"] == name) for name in tied
-    }
+    seconds = pd.DataFrame(records).groupby("recipe_name")["seconds"].min()
     candidates = [recipe for recipe in recipes if recipe.name in tied]
     return min(candidates, key=lambda recipe: (simplicity(recipe), seconds[recipe.name])).name
 
