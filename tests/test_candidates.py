@@ -99,11 +99,37 @@ def test_who_is_not_trained_on_all_folds_is_not_chosen():
     assert candidates.choose([Recipe("a"), Recipe("b")], records) == "a"
 
 
-def test_every_candidate_of_a_protocol_is_described_in_it():
+@pytest.fixture
+def stages_chosen(monkeypatch):
+    "By the records, the first layout of each protocol is the most accurate."
+
+    def read_study(path):
+        first, second, *_ = candidates.PROTOCOLS[path.stem].recipes()
+        return finished(first.name, HIGHEST) + finished(second.name, LOWER)
+
+    monkeypatch.setattr(candidates, "read_study", read_study)
+
+
+def test_every_candidate_of_a_protocol_is_described_in_it(stages_chosen):
     protocol = (Path(__file__).parent.parent / "results/PROTOCOL.md").read_text(encoding="utf-8")
     for name, compared in candidates.PROTOCOLS.items():
         for recipe in compared.recipes():
             assert recipe.name in protocol, f"{name}: {recipe.name}"
+
+
+def test_the_chosen_layout_is_trained_with_different_augmentation(stages_chosen):
+    none, quarter, half, full, plain, average, taught = candidates.PROTOCOLS["thousand"].recipes()
+    assert [one.rotation for one in (none, quarter, half, full)] == [0, 2, 4, 8]
+    assert {one.stages for one in (none, quarter, half, full)} == {half.stages}
+    assert half.stages == candidates.thousand_stages()[0].stages
+    assert plain.weight_decay == 0 and taught.teacher_width == 3 and average.average_epochs == 40
+    assert {one.epochs for one in (half, plain, average, taught)} == {150}
+
+
+def test_without_a_choice_of_layout_the_training_is_not_compared(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(candidates, "RECORDS", tmp_path)
+    assert candidates.main(["thousand", "--output-dir", str(tmp_path)]) == 1
+    assert "thousand-stages.jsonl" in capsys.readouterr().err
 
 
 def test_the_protocol_counts_the_parameters_of_each_layout():

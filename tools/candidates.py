@@ -3,13 +3,14 @@
 Each candidate is trained on two folds of the 60,000 training images, and the finalists on three
 more folds, without the test set; results/PROTOCOL.md says what for. Runs that are finished are
 kept, so that the same call goes on where an earlier one stopped. At the end the rule of the
-protocol names the recipe that is chosen.
+protocol names the recipe that is chosen, and the records are written into NAME.jsonl.
 """
 
 import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,7 @@ from s6erav3.experiments import make_specs, read_records, summarize, sweep
 from s6erav3.models.model import CHANNELS
 from s6erav3.training.execution import ExecutionConfig
 from s6erav3.training.recipe import Recipe
-from s6erav3.training.record import RunRecord
+from s6erav3.training.record import RunRecord, read_study, write_study
 
 SCREENING_FOLDS = (0, 1)
 FINAL_FOLDS = (2, 3, 4)
@@ -28,6 +29,7 @@ VAL_SIZE = 10_000
 EXECUTION = ExecutionConfig("on", "bfloat16", "channels_last")
 JOBS = 2  # on two cores: one thread for each run
 
+RECORDS = Path(__file__).resolve().parent.parent / "results" / "candidates"
 WEIGHT_DECAY = 0.02
 STRONG = {"rotation": 12.0, "scale": 0.12, "translate": 0.09, "shear": 7.5, "elastic_std": 1.05}
 
@@ -51,14 +53,15 @@ def best_candidates() -> list[Recipe]:
     return recipes
 
 
+def stages_of(layout: str) -> list[tuple[int, ...]]:
+    "The channels of each block, stage by stage, of a layout like 8-12_12_12."
+    return [tuple(map(int, stage.split("-"))) for stage in layout.split("_")]
+
+
 def stage_candidates(*layouts: str) -> list[Recipe]:
     "Layouts like 8-12_12_12, each trained for 30 epochs with half of the augmentation."
     start = Recipe.smallest_99().replace(channels=CHANNELS, weight_decay=WEIGHT_DECAY)
-    recipes = []
-    for layout in layouts:
-        stages = [tuple(map(int, stage.split("-"))) for stage in layout.split("_")]
-        recipes.append(start.replace(name=layout, stages=stages))
-    return recipes
+    return [start.replace(name=layout, stages=stages_of(layout)) for layout in layouts]
 
 
 def thousand_stages() -> list[Recipe]:
@@ -83,13 +86,35 @@ def three_thousand_stages() -> list[Recipe]:
     )
 
 
+def with_augmentation(recipe: Recipe, share: float) -> Recipe:
+    "The recipe with a share of the augmentation of `best`."
+    best = Recipe.best()
+    return recipe.replace(**{name: share * getattr(best, name) for name in STRONG})
+
+
+def training_candidates(layouts: str) -> list[Recipe]:
+    """Ways to train the layout that was chosen from the protocol `layouts`, for 150 epochs each.
+
+    `FileNotFoundError` if the records of that protocol are not there."""
+    chosen = choose(PROTOCOLS[layouts].recipes(), read_study(RECORDS / f"{layouts}.jsonl"))
+    start = Recipe.smallest_99().replace(channels=CHANNELS, epochs=150, weight_decay=WEIGHT_DECAY)
+    start = start.replace(stages=stages_of(chosen))
+    half = with_augmentation(start, 0.5)
+    return [
+        with_augmentation(start, 0).replace(name="none"),
+        with_augmentation(start, 0.25).replace(name="quarter"),
+        half.replace(name="half"),
+        with_augmentation(start, 1).replace(name="full"),
+        half.replace(name="plain", weight_decay=0.0),
+        half.replace(name="average", average_epochs=40, no_aug_epochs=0),
+        half.replace(name="taught", teacher_width=3),
+    ]
+
+
 def fast_candidates() -> list[Recipe]:
     "The candidates for `fast`."
     fast = Recipe.fast()
-    half = {
-        name: getattr(fast, name) / 2
-        for name in ("rotation", "scale", "translate", "shear", "elastic_std")
-    }
+    half = {name: getattr(fast, name) / 2 for name in STRONG}
     kinds = {"fast": {}, "decay": {"weight_decay": WEIGHT_DECAY}, "half": half}
     recipes = []
     for epochs in (4, 3):
@@ -111,6 +136,8 @@ PROTOCOLS = {
     "best": Protocol(best_candidates),
     "thousand-stages": Protocol(thousand_stages),
     "three-thousand-stages": Protocol(three_thousand_stages),
+    "thousand": Protocol(partial(training_candidates, "thousand-stages")),
+    "three-thousand": Protocol(partial(training_candidates, "three-thousand-stages")),
     "fast": Protocol(fast_candidates, finalists=7),
 }
 
@@ -181,6 +208,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Error: {run}: {fault}", file=sys.stderr)
     if faults:
         return 1
+    command = f"python tools/candidates.py {args.protocol}"
+    write_study(records, command, args.output_dir / f"{args.protocol}.jsonl")
     print(f"chosen: {choose(protocol.recipes(), records)}")
     return 0
 
