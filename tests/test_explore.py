@@ -254,6 +254,11 @@ def test_the_rounded_epochs_predict_what_the_saved_ones_do(built, mnist_dir, tmp
         assert (output.argmax(dim=1) == expected).float().mean() >= 0.99
 
 
+def test_the_accuracies_of_the_epochs_are_those_of_the_weights_shown(mnist_dir):
+    stated = json.loads((PAGE / "epochs.json").read_text(encoding="utf-8"))
+    assert explore.epoch_accuracies() == pytest.approx(stated, abs=0.02)
+
+
 def test_the_images_are_those_of_mnist(mnist_dir, built, tmp_path):
     "Ten that `best` classifies correctly, and ten that it does not."
     test = load_splits("mnist", mnist_dir).test

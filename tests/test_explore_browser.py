@@ -124,7 +124,7 @@ def bundled(n: int) -> torch.Tensor:
 def probabilities_of(page) -> list[float]:
     "The ten probabilities, as the page writes them."
     texts = page.locator(".probability .number").all_inner_texts()
-    return [float(text.removesuffix(" %")) / 100 for text in texts]
+    return [float(text.removesuffix("\u00a0%")) / 100 for text in texts]
 
 
 def screenshot(page, name: str) -> None:
@@ -218,12 +218,13 @@ def test_models_and_images_are_switched(page):
     for n in (0, 12):
         page.locator(".image").nth(n).click()
         label = f"Test image {IMAGES[n]['index']}, labelled {IMAGES[n]['label']}"
-        sync_api.expect(page.locator("#source")).to_have_text(label)
+        verdict = "correct" if n < 10 else "misclassified"
+        sync_api.expect(page.locator("#source")).to_have_text(f"{label}: {verdict}")
         for name in explore.MODELS:
             page.locator("#model").select_option(name)
             expected = predict_log_proba(load_pretrained(name), bundled(n)[None]).exp()[0]
             said = f"Predicted as {expected.argmax()}, with a probability of "
-            text = f"{said}{100 * expected.max():.1f} %"
+            text = f"{said}{100 * expected.max():.1f}\u00a0%"
             sync_api.expect(status_of(page)).to_contain_text(text)
             page.wait_for_function("document.body.dataset.frame")
             found = torch.tensor(probabilities_of(page))
@@ -259,7 +260,7 @@ def test_the_slider_shows_the_epochs(page):
 
 
 def test_the_page_is_used_by_keyboard(page):
-    "Stages, maps and positions; the paper; the grey square."
+    "Stages, maps and positions, which can be held; the paper."
     map_of(page, 2, 0).focus()
     page.keyboard.press("Tab")
     where = page.locator("#where")
@@ -269,6 +270,14 @@ def test_the_page_is_used_by_keyboard(page):
     before = where.inner_text()
     page.keyboard.press("ArrowRight")
     sync_api.expect(where).not_to_have_text(before)
+    page.keyboard.press("Enter")
+    sync_api.expect(page.locator(".field")).to_contain_text("Held")
+    held = where.inner_text()
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(200)
+    assert where.inner_text() == held
+    page.keyboard.press("Escape")
+    sync_api.expect(page.locator(".field")).not_to_contain_text("Held")
     page.get_by_role("img", name=re.compile("^Paper")).focus()
     page.keyboard.press("Space")
     for _ in range(25):
@@ -276,9 +285,59 @@ def test_the_page_is_used_by_keyboard(page):
     sync_api.expect(status_of(page)).to_contain_text("Predicted as 1")
 
 
-def test_the_grey_square_is_moved(page):
+@pytest.mark.parametrize("size", [PHONE, {"width": 820, "height": 700}, DESKTOP])
+def test_what_has_the_focus_is_seen(size, opened):
+    "Also where the arithmetic sticks to the lower end of the window."
+    page = ready(opened(viewport=size))
+    covered = """() => {
+      const { left, right, top, bottom } = document.activeElement.getBoundingClientRect();
+      const seen = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+      return !document.activeElement.contains(seen);
+    }"""
+    map_of(page, 0, 0).focus()
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(50)
+        assert not page.evaluate(covered), page.locator("#where").inner_text()
+
+
+def test_the_focus_stays_on_a_card(page):
+    page.get_by_role("button", name=re.compile("^channel 4 adds")).focus()
+    page.keyboard.press("Enter")
+    sync_api.expect(page.locator(".numbers caption").first).to_have_text("patch, channel 4")
+    name = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert name.startswith("channel 4 adds")
+
+
+def test_taps_never_hold_a_position(opened):
+    page = ready(opened(viewport=PHONE, has_touch=True))
+    for row in (4, 8):
+        button = map_of(page, 3, 1)
+        button.scroll_into_view_if_needed()
+        box = button.bounding_box()
+        page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] * (row + 0.5) / 12)
+        sync_api.expect(page.locator("#where")).to_contain_text(f"channel 2, row {row + 1},")
+        assert "Held" not in page.locator(".field").inner_text()
+
+
+def test_nothing_moves_when_a_position_is_held_or_an_image_is_chosen(page):
+    point_at(page, 3, 1, 2, 2, 12)
+    place = page.locator(".tables").bounding_box()
+    page.mouse.down()
+    page.mouse.up()
+    sync_api.expect(page.locator(".field")).to_contain_text("Held")
+    assert page.locator(".tables").bounding_box()["y"] == place["y"]
+    tops = set()
+    for n in range(20):
+        page.locator(".image").nth(n).click()
+        page.wait_for_timeout(50)
+        tops.add(page.locator("#input").bounding_box()["y"])
+    assert len(tops) == 1
+
+
+def test_a_part_is_covered(page):
     before = probabilities_of(page)
-    page.get_by_role("checkbox", name="Grey square").check()
+    page.get_by_role("checkbox", name="Cover a part").check()
     page.get_by_label("Input of the network").focus()
     page.keyboard.press("ArrowDown")
     page.wait_for_timeout(300)
@@ -288,7 +347,7 @@ def test_the_grey_square_is_moved(page):
     page.wait_for_timeout(300)
     seen.append(probabilities_of(page))
     assert len(set(map(tuple, seen))) == 3
-    page.get_by_role("checkbox", name="Grey square").uncheck()
+    page.get_by_role("checkbox", name="Cover a part").uncheck()
     page.wait_for_timeout(300)
     assert probabilities_of(page) == before
 
@@ -317,6 +376,7 @@ def test_files_that_show_no_digit(page, tmp_path):
     (tmp_path / "poem.png").write_text("not a picture", encoding="utf-8")
     Image.new("L", (8_000, 6_300), 255).save(tmp_path / "large.png")
     Image.new("L", (300, 300), 255).save(tmp_path / "blank.png")
+    (tmp_path / "empty.png").touch()
     row = Image.new("L", (420, 200), 255)
     for x in (0, 210):
         row.paste(draw_seven(200), (x, 0))
@@ -325,7 +385,8 @@ def test_files_that_show_no_digit(page, tmp_path):
         "poem.png": "is not a picture that this browser can open",
         "large.png": "has 50 megapixels",
         "blank.png": "shows no ink",
-        "two.png": "shows more than one digit",
+        "two.png": "is too wide for one digit",
+        "empty.png": "is empty",
     }
     for name, said in sentences.items():
         page.locator("#file").set_input_files(tmp_path / name)
@@ -333,6 +394,20 @@ def test_files_that_show_no_digit(page, tmp_path):
         sync_api.expect(status_of(page)).to_contain_text("Predicted as 3")
     page.locator(".image").nth(1).click()
     sync_api.expect(problem_of(page)).to_be_hidden()
+
+
+def test_a_long_name_stays_in_its_column(opened, tmp_path):
+    name = f"{'long_name_' * 12}.png"
+    draw_seven(200).save(tmp_path / name)
+    (tmp_path / f"not_{name}").touch()
+    for width in (390, 1280):
+        page = ready(opened(viewport={"width": width, "height": 900}))
+        for file in (name, f"not_{name}"):
+            page.locator("#file").set_input_files(tmp_path / file)
+            page.wait_for_timeout(300)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        source = page.locator("#source").bounding_box()
+        assert source["width"] <= page.locator(".left").bounding_box()["width"]
 
 
 def test_a_file_is_dropped(page):

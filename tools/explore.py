@@ -2,7 +2,8 @@
 
 The folder is complete: it can be put on any server, or its index.html opened as a file. A browser
 loads no ES modules from files, so the page's modules are joined to one script.
-`--choose-images` chooses the page's test images anew; it needs MNIST.
+`--choose-images` chooses the page's test images anew, and `--measure-epochs` measures the accuracy
+of the epochs of its training run; both need MNIST.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import torch
 from PIL import Image
 
 from s6erav3.data.mnist import load_splits
+from s6erav3.inference import evaluate
 from s6erav3.models.model import MNISTModel
 from s6erav3.models.weights import load_pretrained
 from s6erav3.pictures.canvas import CANVAS_MODULES
@@ -39,7 +41,7 @@ PICTURE_SIZE = (480, 322)  # of the picture that is shown without JavaScript
 WEIGHTS = ROOT / "s6erav3" / "weights"
 SMALLEST = sorted((path.stem for path in WEIGHTS.glob("smallest*.safetensors")), reverse=True)
 MODELS = ("best", "fast", "original", *SMALLEST)
-RUN = "ablation-muon"  # the recipe of results/seeing, whose seed 0 has its epochs saved
+EPOCHS = ROOT / "results" / "seeing" / "epochs.pth"  # of ablation-muon, seed 0
 LAYOUT = re.compile(r"^\s*(//.*)?\n|^ +", re.M)  # empty lines, lines of comment, indentation
 EPOCH_BITS = 5  # of the significand of a weight of the training run; float32 has 23
 
@@ -67,14 +69,11 @@ def model_entry(name: str) -> tuple[dict, np.ndarray]:
 
 def epoch_entries() -> list[tuple[dict, np.ndarray]]:
     "The networks of the training run, untrained and after each epoch."
-    lines = (ROOT / "results" / "ablation.jsonl").read_text(encoding="utf-8").splitlines()
-    runs = [run for run in map(json.loads, lines) if run.get("recipe_name") == RUN]
-    history = next(run["history"] for run in runs if run["seed"] == 0)
-    labels = [f"epoch {row['epoch']}: {row['validation_accuracy']:.1f} %" for row in history]
+    accuracies = json.loads((PAGE / "epochs.json").read_text(encoding="utf-8"))
+    labels = [f"epoch {n}: {accuracy:.1f} %" for n, accuracy in enumerate(accuracies, start=1)]
     torch.manual_seed(0)
     model = MNISTModel(dropout=0)
-    path = ROOT / "results" / "seeing" / "epochs.pth"
-    states = [model.state_dict(), *torch.load(path, weights_only=True)]
+    states = [model.state_dict(), *torch.load(EPOCHS, weights_only=True)]
     entries = []
     for label, state in zip(["untrained", *labels], states, strict=True):
         model.load_state_dict(state)
@@ -156,6 +155,28 @@ def _firsts(indices: list[int], labels: list[int]) -> dict[int, int]:
     return {label: firsts[label] for label in sorted(firsts)}
 
 
+def rounded(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    "Weights as the page has them after `shortened`; counts of batches stay."
+    found = {}
+    for name, tensor in state.items():
+        found[name] = tensor
+        if tensor.is_floating_point():
+            bits = shortened(tensor.float().numpy()).astype(np.uint32) << 16
+            found[name] = torch.from_numpy(bits.view(np.float32))
+    return found
+
+
+def epoch_accuracies() -> list[float]:
+    "Of each epoch as the page has it, in per cent, on the 10,000 validation images of its run."
+    valid = load_splits("mnist", val_size=10_000, download=False).valid
+    model = MNISTModel(dropout=0)
+    accuracies = []
+    for state in torch.load(EPOCHS, weights_only=True):
+        model.load_state_dict(rounded(state))
+        accuracies.append(round(evaluate(model, valid)[1], 2))
+    return accuracies
+
+
 def choose_images() -> None:
     "Choose ten test images that `best` classifies correctly and ten that it does not, by rule."
     test = load_splits(download=False).test
@@ -179,9 +200,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=ROOT / "_explore", help="folder for the page")
     parser.add_argument("--choose-images", action="store_true", help="choose test images anew")
+    parser.add_argument("--measure-epochs", action="store_true", help="measure the epochs anew")
     given = parser.parse_args(arguments)
     if given.choose_images:
         choose_images()
+    if given.measure_epochs:
+        text = json.dumps(epoch_accuracies()) + "\n"
+        (PAGE / "epochs.json").write_text(text, encoding="utf-8")
     write(given.out)
     size = sum(path.stat().st_size for path in given.out.iterdir())
     print(f"{given.out / 'index.html'}: {size / 1000:.0f} kB")

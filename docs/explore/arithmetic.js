@@ -38,7 +38,12 @@ function patchName(below, input) {
   return below ? `patch, channel ${input + 1}` : "patch, normalised";
 }
 
-function focalTables({ parts, pools, pooling }, part, below) {
+function signBesideRow(text) {
+  // At the height of a table with one row.
+  return element("span", { className: "sign single", textContent: text });
+}
+
+function focalTables({ parts, pools, pooling }, part, below, inputNoun) {
   // Patch × filter = products, for one input channel.
   const pool = pools.length > 1 ? pools[part] : pools[0];
   const tables = [];
@@ -51,8 +56,9 @@ function focalTables({ parts, pools, pooling }, part, below) {
   const { patch, filter, value, input } = parts[part];
   const side = Math.sqrt(patch.length);
   if (side === 1) {
-    if (!pool) tables.push(grid(`feature ${input + 1}`, patch, 1));
-    return [...tables, sign("×"), grid("weight", filter, 1), sign(`= ${format(value)}`)];
+    if (!pool) tables.push(grid(`${inputNoun} ${input + 1}`, patch, 1));
+    const factor = [signBesideRow("×"), grid("weight", filter, 1)];
+    return [...tables, ...factor, signBesideRow(`= ${format(value)}`)];
   }
   const products = patch.map((number, i) => number * filter[i]);
   return [
@@ -64,13 +70,21 @@ function focalTables({ parts, pools, pooling }, part, below) {
   ];
 }
 
-function stepTexts(explained, isLast, probability) {
+function normalisation(before, { mean, variance, eps, gamma, beta }, channel) {
+  // Batch normalisation of a number, with its four parameters.
+  const deviation = format(Math.sqrt(variance[channel] + eps), 3);
+  const difference = `${format(before, 3)} − mean ${format(mean[channel], 3)}`;
+  const shift = `shift ${format(beta[channel], 3)}`;
+  return `BatchNorm: (${difference}) / deviation ${deviation} × scale ${format(gamma[channel], 3)} + ${shift}`;
+}
+
+function stepTexts(explained, isLast, probability, inputNoun) {
   // The steps from the sum to the output, as pairs of what is done and what it gives.
   const { parts, bias, steps } = explained;
   const texts = [];
   if (parts.length) {
     const total = parts.reduce((sum, { value }) => sum + value, 0);
-    if (parts.length > 1) texts.push([`sum of ${parts.length} input channels`, format(total, 3)]);
+    if (parts.length > 1) texts.push([`sum of ${parts.length} ${inputNoun}s`, format(total, 3)]);
     texts.push([`${format(total, 3)} + bias ${format(bias, 3)}`, format(total + bias, 3)]);
   }
   let before = null;
@@ -79,21 +93,18 @@ function stepTexts(explained, isLast, probability) {
     if (layer.kind in POOLED && !parts.length) {
       texts.push([`${POOLED[layer.kind]} of ${layer.size}×${layer.size}`, format(value, 3)]);
     }
-    if (layer.kind === "norm") {
-      const [mean, gamma, beta] = [layer.mean, layer.gamma, layer.beta].map((t) => t[channel]);
-      const deviation = Math.sqrt(layer.variance[channel] + layer.eps);
-      const centred = `(${format(before, 3)} − ${format(mean)}) / ${format(deviation)}`;
-      texts.push([
-        `BatchNorm: ${centred.replace("− −", "+ ")} × ${format(gamma)} + ${format(beta)}`,
-        format(value, 3),
-      ]);
-    }
+    if (layer.kind === "norm")
+      texts.push([normalisation(before, layer, channel), format(value, 3)]);
     before = value;
   }
   if (isLast && probability !== null) {
-    texts.push([`softmax: exp(${format(before)}) over the sum of all ten`, probability.toFixed(4)]);
+    const share = `exp(${format(before, 3)}) / sum of exp(score) over all ten digits`;
+    texts.push([`softmax: ${share}`, probability.toFixed(4)]);
   }
-  return texts.map(([what, value]) => [what.replace("+ −", "− "), value]);
+  return texts.map(([what, value]) => [
+    what.replace("+ bias −", "− bias ").replace("+ −", "− "),
+    value,
+  ]);
 }
 
 function makeCard(actions) {
@@ -120,6 +131,7 @@ export class Arithmetic {
     this.cardsBox = element("div", { className: "cards" });
     this.filtersTitle = element("h3");
     this.filters = element("canvas", { className: "filters", role: "img" });
+    this.filters.title = "Click a filter to see what it computes";
     this.filtersBox = element("div", { className: "all" }, [this.filtersTitle, this.filters]);
     const parts = element("div", { className: "parts" }, [this.cardsTitle, this.cardsBox]);
     const head = element("div", { className: "head" }, [this.where, this.field, this.said]);
@@ -134,7 +146,7 @@ export class Arithmetic {
     });
   }
 
-  show(position, explained, { network, field, part, probability, held }) {
+  show(position, explained, { network, field, part, probability, held, inputNoun }) {
     // Write out how the activation at a position is computed.
     const { stage, channel, row, column } = position;
     const { name, layers } = network.stages[stage];
@@ -142,26 +154,29 @@ export class Arithmetic {
     const isLast = stage === network.stages.length - 1;
     const isMap = "height" in position && position.height > 1;
     const spot = isMap ? `, row ${row + 1}, column ${column + 1}` : "";
-    const what = isLast ? `digit ${channel}` : `channel ${channel + 1}`;
+    const noun = isMap ? "channel" : "feature";
+    const what = isLast ? `score of digit ${channel}` : `${noun} ${channel + 1}`;
     const value = format(explained.steps.at(-1)?.value ?? 0, 3);
     this.where.textContent = `${name}, ${what}${spot}: ${value}`;
     const [rows, columns] = [
       [field.top + 1, field.bottom],
       [field.left + 1, field.right],
     ].map(([first, last]) => (first === last ? `${first}` : `${first} to ${last}`));
-    const release = held ? " Held: press Escape or click a map to release it." : "";
-    this.field.textContent = `Receptive field: rows ${rows}, columns ${columns} of the input.${release}`;
+    const hold = held
+      ? "Held: Escape releases it."
+      : "Click or Enter holds it.";
+    this.field.textContent = `Receptive field: rows ${rows}, columns ${columns} of the input. ${hold}`;
     this.say(`${this.where.textContent}. ${this.field.textContent}`);
-    this.tables.replaceChildren(...focalTables(explained, part, below));
+    this.tables.replaceChildren(...focalTables(explained, part, below, inputNoun));
     this.steps.replaceChildren(
-      ...stepTexts(explained, isLast, probability).map(([done, gives]) =>
+      ...stepTexts(explained, isLast, probability, inputNoun).map(([done, gives]) =>
         element("li", {}, [
           element("span", { textContent: done }),
           element("b", { textContent: gives }),
         ]),
       ),
     );
-    this.showCards(explained, part, below);
+    this.showCards(explained, part, below, inputNoun);
     this.showFilters(
       layers.find((layer) => "weight" in layer),
       name,
@@ -176,17 +191,18 @@ export class Arithmetic {
     this.timer = setTimeout(() => (this.said.textContent = text), 500);
   }
 
-  showCards({ parts, pools }, chosen, below) {
+  showCards({ parts, pools }, chosen, below, inputNoun) {
     // What each input channel contributes.
-    while (this.cards.length < parts.length) this.cards.push(makeCard(this));
-    this.cards.length = parts.length;
+    if (this.cards.length !== parts.length) {
+      this.cards = parts.map(() => makeCard(this));
+      this.cardsBox.replaceChildren(...this.cards.map(({ button }) => button));
+    }
     this.cardsBox.parentElement.hidden = parts.length < 2;
     if (parts.length < 2) return;
     const single = parts[0].filter.length === 1;
     const factors = pools.length ? "largest × weight" : "feature × weight";
     const product = single ? factors : "patch × filter";
-    this.cardsTitle.textContent = `What each channel of ${below.name} adds: ${product}`;
-    this.cardsBox.replaceChildren(...this.cards.map(({ button }) => button));
+    this.cardsTitle.textContent = `What each ${inputNoun} of ${below.name} adds: ${product}`;
     const shown = pools.length ? pools : parts;
     const scales = [
       largestOf(shown.flatMap(({ patch }) => [...patch])),
@@ -197,7 +213,7 @@ export class Arithmetic {
       paint(patch, shown[i].patch, Math.sqrt(shown[i].patch.length), scales[0]);
       paint(filter, weights, Math.sqrt(weights.length), scales[1]);
       number.textContent = format(value);
-      button.setAttribute("aria-label", `channel ${i + 1} adds ${format(value)}`);
+      button.setAttribute("aria-label", `${inputNoun} ${i + 1} adds ${format(value)}`);
       button.setAttribute("aria-pressed", i === chosen);
     });
   }

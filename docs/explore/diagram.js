@@ -11,7 +11,7 @@ const LEAST_UNITS = 1220; // of the width of the diagram
 const FEW = 8; // maps of a stage that may be larger
 const FACTS = {
   maxpool: () => "max pooling",
-  avgpool: ({ size }) => `mean of ${size}×${size}`,
+  avgpool: ({ size }) => `mean of first ${size}×${size}`,
   linear: () => "all features",
   conv: ({ size, groups }) => `${size}×${size} filters${groups > 1 ? ", depthwise" : ""}`,
 };
@@ -46,7 +46,8 @@ function makeBar(digit) {
   // The probability of a digit: a button with a bar.
   const bar = element("span", { className: "bar" });
   const number = element("span", { className: "number" });
-  const label = element("span", { className: "digit", textContent: digit });
+  const noun = element("span", { className: "said", textContent: "digit " });
+  const label = element("span", { className: "digit" }, [noun, `${digit}`]);
   const track = element("span", { className: "track" }, [bar]);
   const button = element("button", { type: "button", className: "probability", tabIndex: -1 });
   button.append(label, track, number);
@@ -85,7 +86,7 @@ function makeStage(stage, output, last) {
   );
   const group = element("div", { className: last ? "stage last" : "stage" }, [title, text, box]);
   group.setAttribute("role", "group");
-  group.setAttribute("aria-label", `${title.textContent}: ${form}`);
+  group.setAttribute("aria-label", `${title.textContent}: ${lines[1]}`);
   return { maps, group, units: last ? 0 : units, ...output };
 }
 
@@ -103,8 +104,9 @@ function drawLine(from, to, share) {
 }
 
 export class Diagram {
-  // `actions.point(position)` is called for each position that is pointed at, `actions.hold()` for
-  // a click; a position is { stage, channel, row, column }.
+  // `actions.point(position, clicked)` is called for each position that is pointed at, with
+  // `clicked` where a mouse or pen is pressed there; `actions.hold()` for the Enter key. A position
+  // is { stage, channel, row, column }.
   constructor(home, input, actions) {
     this.home = home;
     this.input = makeMap("Input of the network, 28 by 28 pixels", {
@@ -114,7 +116,6 @@ export class Diagram {
     });
     this.square = frame("square");
     this.input.button.append(this.square);
-    this.input.button.tabIndex = 0;
     input.append(this.input.button);
     this.lines = document.createElementNS(SVG, "svg");
     this.lines.setAttribute("class", "lines");
@@ -262,7 +263,8 @@ export class Diagram {
         Math.max(0, Math.min(count - 1, Math.floor((offset / length) * count)));
       const row = at(event.clientY - box.top, box.height, height);
       const column = at(event.clientX - box.left, box.width, width);
-      this.actions.point({ ...found, row, column }, event.type === "click");
+      const clicked = event.type === "click" && event.pointerType !== "touch";
+      this.actions.point({ ...found, row, column }, clicked);
     };
     this.home.addEventListener("pointermove", pointed);
     this.home.addEventListener("click", (event) => event.detail && pointed(event));
@@ -274,7 +276,8 @@ export class Diagram {
   }
 
   pressed(event) {
-    // Arrows move the position in its map; Page Up and Page Down, Home and End change the map.
+    // Arrows move the position in its map; Page Up and Page Down, Home and End change the map; Enter
+    // and the space bar hold the position.
     const found = this.places.get(event.target);
     if (!found) return;
     const { maps, height, width } = this.stages[found.stage];
@@ -291,6 +294,8 @@ export class Diagram {
     } else if (event.key in ARROWS) {
       const [down, right] = ARROWS[event.key];
       this.actions.move({ ...found, down, right, height, width });
+    } else if (event.key === "Enter" || event.key === " ") {
+      this.actions.hold();
     } else {
       return;
     }

@@ -7,10 +7,17 @@ import { explain } from "./fields.js";
 import { readPicture } from "./picture.js";
 import { inkReader, letDraw, toMnist } from "../../s6erav3/pictures/drawing.js";
 import { forward } from "../../s6erav3/pictures/network.js";
-import { ARROWS, describePrediction, element, oncePerFrame } from "../../s6erav3/pictures/page.js";
+import {
+  ARROWS,
+  describePrediction,
+  element,
+  mostProbable,
+  oncePerFrame,
+} from "../../s6erav3/pictures/page.js";
 
 const GREY = 33; // of a pixel under the square: the mean of the training images
 const BLANK = new Uint8Array(28 * 28);
+const CHOICE = "The network must choose one of ten digits, whatever is drawn.";
 const PAUSE = 700; // milliseconds between the epochs when they are played
 const FIRST_IMAGE = 3; // that is shown when the page opens
 
@@ -46,7 +53,8 @@ class Page {
     this.markSoon = oncePerFrame((asked) => this.timed(() => this.mark(), asked));
     this.diagram = new Diagram(find("diagram"), find("input"), {
       point: (position, clicked) => this.point(position, clicked),
-      visit: (found) => this.select({ ...this.position, ...found }),
+      visit: (found) => this.held || this.select({ ...this.position, ...found }),
+      hold: () => this.hold(!this.held),
       move: (found) => this.move(found),
     });
     this.arithmetic = new Arithmetic(find("arithmetic"), {
@@ -55,8 +63,8 @@ class Page {
     });
     this.clearPaper = letDraw(find("paper"), find("pen"), (at) => this.useDrawing(at));
     this.addModels();
-    this.addImages("Test images that best classifies correctly", images.slice(0, 10));
-    this.addImages("and that it misclassifies", images.slice(10));
+    this.addImages("Test images: “best” is right", images.slice(0, 10));
+    this.addImages("“best” is wrong", images.slice(10));
     this.listen();
     this.listenToSquare();
   }
@@ -75,7 +83,7 @@ class Page {
   show() {
     // Run the network and show everything.
     if (this.drawn) this.pixels = toMnist(this.readInk(find("paper")));
-    const square = find("cover").checked ? this.square : null;
+    const square = find("cover").checked && this.pixels ? this.square : null;
     const seen = this.pixels ?? BLANK;
     const image = square ? covered(seen, square) : seen;
     this.result = forward(this.network, image);
@@ -99,7 +107,9 @@ class Page {
     const probability = isLast && this.pixels ? result.probabilities[position.channel] : null;
     const part = Math.min(this.part, Math.max(0, explained.parts.length - 1));
     const { height } = this.diagram.stages[position.stage];
-    const options = { network, field, part, probability, held };
+    const below = this.diagram.stages[position.stage - 1];
+    const inputNoun = below?.height === 1 ? "feature" : "channel";
+    const options = { network, field, part, probability, held, inputNoun };
     this.arithmetic.show({ ...position, height }, explained, options);
   }
 
@@ -107,8 +117,17 @@ class Page {
     const { pixels, drawn } = this;
     const text = pixels ? describePrediction(this.result.probabilities) : "Nothing is drawn yet.";
     if (find("status").textContent !== text) find("status").textContent = text;
-    find("source").textContent = pixels && !drawn ? this.source : "";
+    find("source").textContent = pixels ? this.describeSource() : "";
     find("hint").hidden = drawn && pixels !== null;
+  }
+
+  describeSource() {
+    // Where the image comes from, and whether its label is predicted.
+    const { drawn, source, label } = this;
+    if (drawn) return CHOICE;
+    if (label === null) return source;
+    const isCorrect = mostProbable(this.result.probabilities) === label;
+    return `${source}: ${isCorrect ? "correct" : "misclassified"}`;
   }
 
   inside({ stage, channel, row, column }) {
@@ -134,6 +153,11 @@ class Page {
     if (clicked || !this.held) this.select(position);
   }
 
+  hold(held) {
+    this.held = held;
+    this.markSoon();
+  }
+
   move({ stage, channel, down, right }) {
     const { row, column } = this.position;
     this.select({ stage, channel, row: row + down, column: column + right });
@@ -146,11 +170,11 @@ class Page {
     this.update(at);
   }
 
-  usePixels(pixels, source) {
-    // Show an image that is not drawn.
+  usePixels(pixels, source, label = null) {
+    // Show an image that is not drawn; `label` is its digit, if it is known.
     complain("");
     this.clearPaper();
-    Object.assign(this, { pixels, source, drawn: false });
+    Object.assign(this, { pixels, source, label, drawn: false });
     this.update();
   }
 
@@ -161,6 +185,8 @@ class Page {
     this.network = chosen.network;
     find("model").value = name;
     find("reached").textContent = name === "run" ? epoch.label : "";
+    find("epoch").setAttribute("aria-valuetext", name === "run" ? epoch.label : "not shown");
+    find("epoch").classList.toggle("idle", name !== "run");
     if (name !== "run") this.stop();
     this.update();
   }
@@ -209,9 +235,10 @@ class Page {
     const buttons = images.map(({ index, label, pixels }) => {
       const picture = element("canvas");
       const button = element("button", { type: "button", className: "image" }, [picture]);
-      button.setAttribute("aria-label", `Test image ${index}, a ${label}`);
+      const name = `Test image ${index}, labelled ${label}`;
+      button.setAttribute("aria-label", name);
       button.addEventListener("click", () => {
-        this.usePixels(pixels, `Test image ${index}, labelled ${label}`);
+        this.usePixels(pixels, name, label);
         this.pressImage(button);
       });
       paint(picture, pixels, 28, 255);
@@ -244,8 +271,7 @@ class Page {
       target.value = "";
     });
     document.addEventListener("keydown", ({ key }) => {
-      if (key === "Escape") this.held = false;
-      if (key === "Escape") this.markSoon();
+      if (key === "Escape") this.hold(false);
     });
     document.addEventListener("dragover", (event) => event.preventDefault());
     document.addEventListener("drop", (event) => {
@@ -272,8 +298,11 @@ class Page {
       Object.assign(this.square, { row: limit(row), column: limit(column) });
       this.update();
     };
+    input.tabIndex = -1;
     cover.addEventListener("change", () => {
       find("side").disabled = !cover.checked;
+      find("cover-help").hidden = !cover.checked;
+      input.tabIndex = cover.checked ? 0 : -1;
       input.classList.toggle("covered", cover.checked);
       this.update();
     });

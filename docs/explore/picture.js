@@ -7,6 +7,7 @@ const MIN_SHARE = 0.03; // of the largest piece of ink: what is smaller is a spe
 const MAX_ASPECT = 1.6; // width over height: hardly a digit is wider
 
 async function openImage(file) {
+  if (!file.size) throw new Error(`${file.name} is empty.`);
   const image = new Image();
   image.src = URL.createObjectURL(file);
   try {
@@ -150,7 +151,7 @@ export async function readPicture(file) {
   const columns = extent(pixels.map((pixel) => pixel % width));
   const rows = extent(pixels.map((pixel) => Math.floor(pixel / width)));
   if (columns > MAX_ASPECT * rows) {
-    throw new Error(`${file.name} shows more than one digit: cut one out.`);
+    throw new Error(`${file.name} is too wide for one digit: cut one digit out.`);
   }
   return { data: mask, height, width };
 }

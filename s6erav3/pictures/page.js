@@ -32,7 +32,7 @@ export function oncePerFrame(work) {
 }
 
 export function percent(probability) {
-  return `${(100 * probability).toFixed(1)} %`;
+  return `${(100 * probability).toFixed(1)}\u00a0%`; // no line ends before the sign
 }
 
 export function mostProbable(probabilities) {
