@@ -191,8 +191,8 @@ def _as_safetensors(model: nn.Module, calibration: Calibration | None) -> bytes:
         network = quantize_network(model, calibration.images)
         arrays = _pack_layers(network)
         metadata = _describe(model, INPUT, INTEGER_OUTPUT, calibration)
-        metadata |= {"names": " ".join(network.layers)}
-        metadata |= {"columns": " ".join(_COLUMNS), "kinds": " ".join(_KINDS)}
+        lists = {"names": network.layers, "columns": _COLUMNS, "kinds": _KINDS}
+        metadata |= {name: " ".join(words) for name, words in lists.items()}
     else:
         arrays = _float_arrays(model)
         metadata = _describe(model, NORMALISED, OUTPUT)
