@@ -524,7 +524,8 @@ def test_the_command_exports_a_separable_network_in_int8(trained, tmp_path, monk
     from s6erav3.training.record import read_record
 
     monkeypatch.chdir(tmp_path)
-    record = json.loads((ROOT / "results" / "default_run" / "fast-seed0.json").read_text("utf-8"))
+    path = ROOT / "results" / "default_run" / "fast-seed0.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
     record["recipe"] |= {"stages": [[6], [8], [12]], "dropout": 0.0}
     Path("record.json").write_text(json.dumps(record), encoding="utf-8")
     assert read_record(Path("record.json"))
