@@ -162,11 +162,11 @@ NETWORKS |= {str(stages): lambda s=stages: SeparableModel(s) for stages in SEPAR
 
 
 @pytest.fixture(scope="module", params=[*NETWORKS, "best", "trained"])
-def network(request, digits, trained):
+def network(request):
     "A network of each kind: new, with a varied BatchNorm, from the package, or shortly trained."
     torch.manual_seed(0)
     if request.param == "trained":
-        return trained
+        return request.getfixturevalue("trained")
     return load_pretrained() if request.param == "best" else varied(NETWORKS[request.param]())
 
 
@@ -232,6 +232,22 @@ def test_integers_are_those_of_an_independent_computation(integers, digits):
         assert np.array_equal(found, expected.numpy())
     assert found.dtype == np.int32
     assert np.array_equal(integers(images.numpy()), found.reshape(20, 10))
+
+
+def test_groups_of_several_channels_are_convolved_apart():
+    rng = np.random.default_rng(2)
+    layer = IntegerConvolution(
+        weight=rng.integers(-128, 128, (6, 2, 3, 3)).astype(np.int8),
+        bias=rng.integers(-9_000, 9_000, 6).astype(np.int32),
+        multiplier=rng.integers(-900, 900, 6).astype(np.int32),
+        offset=rng.integers(-(2**26), 2**26, 6).astype(np.int32),
+        zero_point=5,
+        groups=2,
+        padding=1,
+    )
+    x = rng.integers(-128, 128, (3, 4, 6, 5)).astype(np.int8)
+    expected = in_float64(layer, torch.from_numpy(x).double()).numpy()
+    assert np.array_equal(layer(x), expected) and len(np.unique(expected)) > 100
 
 
 def test_no_sum_exceeds_32_bits_whatever_the_input(integers):
