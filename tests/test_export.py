@@ -369,7 +369,7 @@ def program(tmp_path_factory):
         pytest.skip("needs a C compiler called cc")
     path = tmp_path_factory.mktemp("program") / "integer_network"
     source = ROOT / "tests" / "integer_network.c"
-    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O2"]
+    flags = ["-std=c11", "-Wall", "-Wextra", "-O2"]
     subprocess.run([compiler, *flags, "-o", path, source], check=True)
     return path
 
