@@ -11,7 +11,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,15 @@ from .inference import predict_log_proba
 from .models.model import MNISTModel, eval_mode
 from .models.separable import SeparableModel
 from .models.weights import new_network, unpack_tensors
-from .quantization import IntegerLayer, IntegerNetwork, Scale, pool_name, quantize_network
+from s6erav3.quantization import (
+    Flatten,
+    IntegerConvolution,
+    IntegerLayer,
+    IntegerNetwork,
+    MaxPool,
+    Mean,
+    quantize_network,
+)
 
 # %% ../nbs/internals/export.ipynb #6f5c31be
 class ImageClassifier(nn.Module):
@@ -65,7 +73,7 @@ def architecture(model: nn.Module) -> dict[str, Any]:
         norm = "pre_act" if before else "post_act"
     return {
         "channels": [_channels(block) for block in blocks],
-        "pool": pool_name(model),
+        "pool": _pool_name(model),
         "norm": norm,
     }
 
@@ -75,23 +83,17 @@ def _channels(block: nn.Sequential) -> int | None:
     found = (module.out_channels for module in block if isinstance(module, nn.Conv2d))
     return next(found, None)
 
+# %% ../nbs/internals/export.ipynb #b6733266
+def _pool_name(model: MNISTModel) -> str:
+    "The one of `POOLS` that a network has."
+    names = {nn.AvgPool2d: "avg3", nn.AdaptiveAvgPool2d: "global", nn.Identity: "none"}
+    return names[type(model.gap[0])]
+
 # %% ../nbs/internals/export.ipynb #38f3575e
 def _stage_channels(stage: nn.Module) -> list[int]:
     "The output channels of the blocks of a stage; a depthwise convolution is half a block."
     convolutions = [module for module in stage.modules() if isinstance(module, nn.Conv2d)]
     return [module.out_channels for module in convolutions if module.groups == 1]
-
-# %% ../nbs/internals/export.ipynb #75fc0e34
-def _describe(model: nn.Module, numbers: str, inputs: str, outputs: str) -> dict[str, Any]:
-    "The metadata of a file."
-    shape = architecture(model)
-    return {"architecture": shape, "numbers": numbers, "input": inputs, "output": outputs}
-
-# %% ../nbs/internals/export.ipynb #df2142f1
-def _as_texts(metadata: dict[str, Any]) -> dict[str, str]:
-    "Metadata for files that hold texts only: what is not a text becomes JSON."
-    texts = {name: value for name, value in metadata.items() if isinstance(value, str)}
-    return {**{name: json.dumps(value) for name, value in metadata.items()}, **texts}
 
 # %% ../nbs/internals/export.ipynb #25a3f3c8
 @dataclass(frozen=True)
@@ -106,56 +108,109 @@ class Calibration:
         "What a file says of them."
         return f"{len(self.images):,} training images of {self.dataset}"
 
-# %% ../nbs/internals/export.ipynb #e34d1735
-_ARRAYS = ("weight", "bias", "multiplier", "offset", "weight_step")
+# %% ../nbs/internals/export.ipynb #75fc0e34
+def _describe(
+    model: nn.Module,
+    inputs: str,
+    outputs: str,
+    calibration: Calibration | None = None,  # if the numbers are integers
+) -> dict[str, Any]:
+    "The metadata of a file."
+    metadata = {"architecture": architecture(model), "input": inputs, "output": outputs}
+    if calibration is None:
+        return {"numbers": "float32"} | metadata
+    return {"numbers": "int8"} | metadata | {"calibration": calibration.description}
+
+# %% ../nbs/internals/export.ipynb #df2142f1
+def _as_texts(metadata: dict[str, Any]) -> dict[str, str]:
+    "Metadata for files that hold texts only: what is not a text becomes JSON."
+    texts = {name: value for name, value in metadata.items() if isinstance(value, str)}
+    return {**{name: json.dumps(value) for name, value in metadata.items()}, **texts}
 
 # %% ../nbs/internals/export.ipynb #512a29b2
-def _float_state(model: nn.Module) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    "The weights of a network by name, and the metadata."
-    arrays = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
-    return arrays, _describe(model, "float32", NORMALISED, OUTPUT)
+def _float_arrays(model: nn.Module) -> dict[str, np.ndarray]:
+    "The weights of a network by name."
+    return {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
 
-# %% ../nbs/internals/export.ipynb #5679ba73
-def _integer_state(
-    model: nn.Module, calibration: Calibration
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    "The arrays of the integer network by name, and the metadata."
-    network = quantize_network(model, calibration.images)
-    arrays = {}
-    settings = {}
+# %% ../nbs/internals/export.ipynb #6e287c5b
+def _entry(array: np.ndarray) -> dict[str, Any]:
+    "Type, shape and numbers of an array for a JSON file."
+    numbers = array.ravel().tolist()
+    if array.dtype == np.float32:
+        numbers = [float(str(value)) for value in array.ravel()]  # no more digits than needed
+    return {"dtype": str(array.dtype), "shape": list(array.shape), "values": numbers}
+
+# %% ../nbs/internals/export.ipynb #3380f4c7
+_KINDS: dict[str, type[IntegerLayer]] = {
+    "convolution": IntegerConvolution,
+    "max_pool": MaxPool,
+    "mean": Mean,
+    "flatten": Flatten,
+}
+
+# %% ../nbs/internals/export.ipynb #c328ec1b
+def _layer_entries(network: IntegerNetwork) -> list[dict[str, Any]]:
+    "The layers of an integer network for a JSON file."
+    kinds = {layer: kind for kind, layer in _KINDS.items()}
+    entries = []
     for name, layer in network.layers.items():
-        arrays |= {f"{name}.{array}": getattr(layer, array) for array in _ARRAYS}
-        settings[name] = {
-            "source": asdict(layer.source),
-            "target": asdict(layer.target),
-            "padding": layer.padding,
-            "relu": layer.relu,
-            "bits": layer.bits,
-        }
-    metadata = _describe(model, "int8", INPUT, INTEGER_OUTPUT)
-    metadata["calibration"] = calibration.description
-    return arrays, metadata | {"layers": settings}
+        entry = {"name": name, "kind": kinds[type(layer)]}
+        for field, value in vars(layer).items():
+            entry[field] = value.tolist() if isinstance(value, np.ndarray) else value
+        entries.append(entry)
+    return entries
+
+# %% ../nbs/internals/export.ipynb #7b3553f0
+_COLUMNS = "kind out_channels in_channels height width groups padding relu zero_point bits".split()
+_TYPES = {"weight": np.int8, "bias": np.int32, "multiplier": np.int32, "offset": np.int32}
+
+# %% ../nbs/internals/export.ipynb #1bc21796
+def _row(layer: IntegerLayer) -> list[int]:
+    "The row of a layer in the table `layers`, as `_COLUMNS` names the numbers."
+    kind = list(_KINDS.values()).index(type(layer))
+    if isinstance(layer, IntegerConvolution):
+        numbers = [layer.groups, layer.padding, layer.relu, layer.zero_point, layer.bits]
+        return [kind, *layer.weight.shape, *numbers]
+    size = getattr(layer, "size", None) or 0  # 0: all positions
+    return [kind, 0, 0, size, size, 0, 0, 0, 0, 8]
+
+# %% ../nbs/internals/export.ipynb #4e534e54
+def _pack_layers(network: IntegerNetwork) -> dict[str, np.ndarray]:
+    "The arrays of an integer network for a safetensors file."
+    layers = network.layers.values()
+    convolutions = [layer for layer in layers if isinstance(layer, IntegerConvolution)]
+    arrays = {"layers": np.array([_row(layer) for layer in layers], np.int16)}
+    for name in _TYPES:
+        arrays[name] = np.concatenate([getattr(layer, name).ravel() for layer in convolutions])
+    return arrays
 
 # %% ../nbs/internals/export.ipynb #f1101e95
-def _as_safetensors(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
-    "The content of a safetensors file."
+def _as_safetensors(model: nn.Module, calibration: Calibration | None) -> bytes:
+    "The content of a safetensors file; in int8 if there are images to calibrate with."
+    if calibration:
+        network = quantize_network(model, calibration.images)
+        arrays = _pack_layers(network)
+        metadata = _describe(model, INPUT, INTEGER_OUTPUT, calibration)
+        lists = {"names": network.layers, "columns": _COLUMNS, "kinds": _KINDS}
+        metadata |= {name: " ".join(words) for name, words in lists.items()}
+    else:
+        arrays = _float_arrays(model)
+        metadata = _describe(model, NORMALISED, OUTPUT)
     tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
     return safetensors.torch.save(tensors, _as_texts(metadata))
 
-# %% ../nbs/internals/export.ipynb #6e287c5b
-def _as_json(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
-    "The content of a JSON file."
-
-    def entry(array):
-        "Type, shape and numbers of an array."
-        values = array.ravel()
-        numbers = values.tolist()
-        if array.dtype == np.float32:
-            numbers = [float(str(value)) for value in values]  # with no more digits than needed
-        return {"dtype": str(array.dtype), "shape": list(array.shape), "values": numbers}
-
-    content = {**metadata, "tensors": {name: entry(array) for name, array in arrays.items()}}
-    return (json.dumps(content) + "\n").encode()
+# %% ../nbs/internals/export.ipynb #71a9de1b
+def _as_json(model: nn.Module, calibration: Calibration | None) -> bytes:
+    "The content of a JSON file; in int8 if there are images to calibrate with."
+    if calibration:
+        network = quantize_network(model, calibration.images)
+        content = _describe(model, INPUT, INTEGER_OUTPUT, calibration)
+        content["layers"] = _layer_entries(network)
+    else:
+        content = _describe(model, NORMALISED, OUTPUT)
+        arrays = _float_arrays(model)
+        content["tensors"] = {name: _entry(array) for name, array in arrays.items()}
+    return (json.dumps(content, separators=(",", ": ")) + "\n").encode()
 
 # %% ../nbs/internals/export.ipynb #dad7d941
 def _example() -> torch.Tensor:
@@ -193,17 +248,14 @@ def _as_onnx(model: nn.Module, calibration: Calibration | None) -> bytes:
     import onnx
 
     proto = _onnx_graph(model)
-    metadata = _describe(model, "float32", INPUT, OUTPUT)
     if calibration:
         proto = _quantize_onnx(proto, calibration.images)
-        metadata = _describe(model, "int8", INPUT, OUTPUT)
-        metadata["calibration"] = calibration.description
     used = {node.domain for node in proto.graph.node}
     operators = [one for one in proto.opset_import if one.domain in used]
     proto.ClearField("opset_import")
     proto.opset_import.extend(operators)
     proto.ClearField("metadata_props")
-    onnx.helper.set_model_props(proto, _as_texts(metadata))
+    onnx.helper.set_model_props(proto, _as_texts(_describe(model, INPUT, OUTPUT, calibration)))
     return proto.SerializeToString(deterministic=True)
 
 # %% ../nbs/internals/export.ipynb #9fdfb72c
@@ -250,7 +302,7 @@ def _as_torch_export(model: nn.Module) -> bytes:
         )
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)
-    metadata = json.dumps(_describe(model, "float32", INPUT, OUTPUT))
+    metadata = json.dumps(_describe(model, INPUT, OUTPUT))
     buffer = io.BytesIO()
     torch.export.save(program, buffer, extra_files={"metadata.json": metadata})
     return buffer.getvalue()
@@ -297,13 +349,11 @@ def export_network(
     `ValueError`, `OSError` or `ModuleNotFoundError` where that cannot be done.
     """
     check_export(path, format, calibration is not None)
-    if format == "onnx":
-        content = _as_onnx(model, calibration)
-    elif format == "torch-export":
+    if format == "torch-export":
         content = _as_torch_export(model)
     else:
-        named = _integer_state(model, calibration) if calibration else _float_state(model)
-        content = _as_json(*named) if format == "json" else _as_safetensors(*named)
+        writers = {"onnx": _as_onnx, "json": _as_json, "safetensors": _as_safetensors}
+        content = writers[format](model, calibration)
     with atomic_write(path) as part:
         part.write_bytes(content)
 
@@ -320,18 +370,8 @@ def load_exported(path: Path | str) -> Classifier:
         return torch.export.load(str(path)).module()
     content = Path(path).read_bytes()
     if suffix == ".json":
-        metadata = json.loads(content)
-        named = metadata.pop("tensors")
-        tensors = {name: _from_entry(entry) for name, entry in named.items()}
-    else:
-        tensors, texts = unpack_tensors(content)
-        metadata = {name: _from_text(name, text) for name, text in texts.items()}
-    return _classifier(tensors, metadata)
-
-# %% ../nbs/internals/export.ipynb #33c5b7d1
-def _from_text(name: str, text: str) -> Any:
-    "An entry of the metadata that was written as a text."
-    return json.loads(text) if name in ("architecture", "layers") else text
+        return _from_json(json.loads(content))
+    return _from_safetensors(*unpack_tensors(content))
 
 # %% ../nbs/internals/export.ipynb #89211524
 def _from_entry(entry: dict) -> torch.Tensor:
@@ -348,23 +388,54 @@ def _load_onnx(path: Path | str) -> Classifier:
     return lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
 
 # %% ../nbs/internals/export.ipynb #4da00d73
-def _classifier(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> Classifier:
-    "The function of a network's weights by name."
-    shape = metadata["architecture"]
-    if metadata["numbers"] == "int8":
-        return _integer_network(tensors, metadata["layers"], shape["pool"]).log_proba
+def _float_network(tensors: dict[str, torch.Tensor], shape: dict[str, Any]) -> Classifier:
+    "The function of a network's weights by name and its architecture."
     model = new_network(shape)
     model.load_state_dict(tensors)
     return lambda images: predict_log_proba(model, images)
 
 # %% ../nbs/internals/export.ipynb #b88505dc
-def _integer_network(
-    tensors: dict[str, torch.Tensor], settings: dict[str, dict], pool: str
-) -> IntegerNetwork:
-    "The integer network of its arrays by name and the other numbers of its layers."
-    layers = {}
-    for name, values in settings.items():
-        arrays: dict[str, Any] = {array: tensors[f"{name}.{array}"].numpy() for array in _ARRAYS}
-        scales = {end: Scale(**values[end]) for end in ("source", "target")}
-        layers[name] = IntegerLayer(**{**arrays, **values, **scales})
-    return IntegerNetwork(layers, pool)
+def _from_json(content: dict[str, Any]) -> Classifier:
+    "The function in a JSON file."
+    if content["numbers"] == "int8":
+        layers = {entry.pop("name"): _read_layer(**entry) for entry in content["layers"]}
+        return IntegerNetwork(layers).log_proba
+    tensors = {name: _from_entry(entry) for name, entry in content["tensors"].items()}
+    return _float_network(tensors, content["architecture"])
+
+
+def _read_layer(kind: str, **fields: Any) -> IntegerLayer:
+    "A layer of its fields in a JSON file."
+    for name in _TYPES.keys() & fields.keys():
+        fields[name] = np.array(fields[name], _TYPES[name])
+    return _KINDS[kind](**fields)
+
+# %% ../nbs/internals/export.ipynb #a0f99c16
+def _from_safetensors(tensors: dict[str, torch.Tensor], texts: dict[str, str]) -> Classifier:
+    "The function in a safetensors file, given its tensors and its metadata."
+    if texts["numbers"] == "int8":
+        layers = _unpack_layers({name: tensor.numpy() for name, tensor in tensors.items()})
+        return IntegerNetwork(dict(zip(texts["names"].split(), layers))).log_proba
+    return _float_network(tensors, json.loads(texts["architecture"]))
+
+# %% ../nbs/internals/export.ipynb #7df6b01a
+def _unpack_layers(arrays: dict[str, np.ndarray]) -> list[IntegerLayer]:
+    "The layers in the arrays of a safetensors file."
+    shapes = arrays["layers"][:, 1:5].astype(int)
+    ends = {name: shapes[:, 0].cumsum() for name in _TYPES}
+    ends["weight"] = shapes.prod(axis=1).cumsum()
+    parts = [np.split(arrays[name], ends[name][:-1]) for name in _TYPES]
+    named = [dict(zip(_TYPES, of_layer)) for of_layer in zip(*parts)]
+    return [_from_row(*layer) for layer in zip(arrays["layers"].tolist(), named)]
+
+# %% ../nbs/internals/export.ipynb #3bd40e7a
+def _from_row(row: list[int], arrays: dict[str, np.ndarray]) -> IntegerLayer:
+    "The layer of a row of the table `layers`, and of its arrays."
+    kind = list(_KINDS)[row[0]]
+    fields: dict[str, Any] = {}
+    if kind == "convolution":
+        fields = dict(zip(_COLUMNS[5:], row[5:])) | arrays
+        fields["weight"] = arrays["weight"].reshape(row[1:5])
+    elif kind != "flatten":
+        fields["size"] = row[3] or None
+    return _KINDS[kind](**fields)

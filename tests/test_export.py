@@ -6,6 +6,8 @@ What needs ONNX is skipped by name where the extra `export` is not installed.
 import json
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +16,8 @@ import numpy as np
 import pytest
 import safetensors
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from s6erav3 import export
 from s6erav3.__main__ import main
@@ -21,10 +25,21 @@ from s6erav3.data.mnist import load_splits
 from s6erav3.export import FORMATS, Calibration, export_network, load_exported
 from s6erav3.inference import predict_log_proba
 from s6erav3.models.model import MNISTModel
-from s6erav3.models.separable import SeparableModel
+from s6erav3.models.separable import STAGES, SeparableModel
 from s6erav3.models.weights import load_pretrained, load_weights, save_weights
-from s6erav3.quantization import IntegerLayer, Scale, quantize_network, quantize_weights
-from s6erav3.training.recipe import RECIPES
+from s6erav3.quantization import (
+    LOGITS,
+    Flatten,
+    IntegerConvolution,
+    MaxPool,
+    Mean,
+    Scale,
+    quantize_layer,
+    quantize_network,
+    quantize_weights,
+)
+from s6erav3.training.recipe import RECIPES, Recipe
+from s6erav3.training.trainer import fit
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -47,7 +62,7 @@ def digits():
 @pytest.fixture(scope="module")
 def calibration(digits):
     "Images to calibrate with."
-    return Calibration(digits.images[:200], "digits")
+    return Calibration(digits.images[:100], "digits")
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +106,13 @@ def test_scales_have_zero_among_their_integers():
         assert ends[0] <= low + scale.step / 2 and ends[1] >= high - scale.step / 2
 
 
-def by_hand(layer: IntegerLayer, x: np.ndarray) -> list[int]:
+def by_hand(layer: IntegerConvolution, x: np.ndarray) -> list[int]:
     "The outputs of a layer of 1×1 at one position, with Python's integers."
     outputs = []
     for channel, weights in enumerate(layer.weight[:, :, 0, 0].tolist()):
         total = int(layer.bias[channel])
         for weight, value in zip(weights, x[0, :, 0, 0].tolist()):
-            total += weight * (value - layer.source.zero_point)
+            total += weight * (value - layer.zero_point)
         total = max(total, 0) if layer.relu else total
         product = total * int(layer.multiplier[channel]) + int(layer.offset[channel])
         outputs.append(min(max(product >> 20, -128), 127))
@@ -107,14 +122,12 @@ def by_hand(layer: IntegerLayer, x: np.ndarray) -> list[int]:
 @pytest.mark.parametrize("relu", [False, True])
 def test_a_layer_computes_what_python_computes(relu):
     rng = np.random.default_rng(1)
-    layer = IntegerLayer(
+    layer = IntegerConvolution(
         weight=rng.integers(-128, 128, (5, 7, 1, 1)).astype(np.int8),
         bias=rng.integers(-9_000, 9_000, 5).astype(np.int32),
         multiplier=rng.integers(-5_000, 5_000, 5).astype(np.int32),
         offset=rng.integers(-(2**26), 2**26, 5).astype(np.int32),
-        weight_step=np.ones(5, np.float32),
-        source=Scale(0.1, -7),
-        target=Scale(0.1, 3),
+        zero_point=-7,
         relu=relu,
     )
     for _ in range(20):
@@ -122,10 +135,9 @@ def test_a_layer_computes_what_python_computes(relu):
         assert layer(x).ravel().tolist() == by_hand(layer, x)
 
 
-def varied(**architecture) -> MNISTModel:
-    "A network of some architecture whose BatchNorm is not the identity."
+def varied(model: nn.Module) -> nn.Module:
+    "A network whose BatchNorm is not the identity."
     torch.manual_seed(0)
-    model = MNISTModel(**architecture)
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
@@ -144,17 +156,131 @@ VARIANTS = [
     {"pool": "none"},
     {"channels": (4, 5, None, 6, 7, 9)},
 ]
+SEPARABLE = [STAGES, ((6,), (8, 10), (10, 12)), ((4,), (6,), (8,), (8,))]  # 7×7 is pooled, too
+NETWORKS = {str(variant): lambda v=variant: MNISTModel(**v) for variant in VARIANTS}
+NETWORKS |= {str(stages): lambda s=stages: SeparableModel(s) for stages in SEPARABLE}
 
 
-@pytest.mark.parametrize("architecture", VARIANTS, ids=str)
-def test_every_architecture_has_an_integer_form(architecture, digits):
-    model = varied(**architecture)
-    images = digits.images[:100]
-    expected = predict_log_proba(model, images)
-    found = quantize_network(model, images).log_proba(images)
+@pytest.fixture(scope="module", params=[*NETWORKS, "best", "trained"])
+def network(request):
+    "A network of each kind: new, with a varied BatchNorm, from the package, or shortly trained."
+    torch.manual_seed(0)
+    if request.param == "trained":
+        return request.getfixturevalue("trained")
+    return load_pretrained() if request.param == "best" else varied(NETWORKS[request.param]())
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    "A separable network after a few epochs without augmentation."
+    torch.manual_seed(0)
+    model = SeparableModel(((6,), (8,), (12,)))
+    still = dict.fromkeys(("rotation", "scale", "translate", "shear", "elastic_std"), 0.0)
+    recipe = Recipe.fast().replace(name="short", epochs=10, batch_size=32, **still)
+    fit(model, recipe, digits, load_splits("digits").valid, verbose=False)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def integers(network, calibration):
+    "The same network in integers."
+    return quantize_network(network, calibration.images)
+
+
+def test_integer_networks_agree_with_their_networks(network, integers, calibration):
+    expected = predict_log_proba(network, calibration.images)
+    found = integers.log_proba(calibration.images)
     spread = (expected.amax() - expected.amin()).item()
     assert (found - expected).abs().max() < 0.1 * spread
-    assert (found.argmax(1) == expected.argmax(1)).double().mean() >= 0.9
+    assert (found.argmax(1) == expected.argmax(1)).double().mean() >= 0.95
+
+
+def test_a_trained_separable_network_predicts_the_same_in_integers(trained, calibration):
+    test = load_splits("digits").test
+    expected = predict_log_proba(trained, test.images).argmax(1)
+    found = quantize_network(trained, calibration.images).log_proba(test.images).argmax(1)
+    accuracy = (expected == test.labels).double().mean()
+    assert accuracy > 0.9 and (found == expected).double().mean() >= 0.98
+
+
+def in_float64(layer, x: torch.Tensor) -> torch.Tensor:
+    "The output of a layer, computed by PyTorch in float64, in which these integers are exact."
+    if isinstance(layer, Flatten):
+        return x.flatten(1)[:, :, None, None]
+    if isinstance(layer, MaxPool):
+        return F.max_pool2d(x, layer.size)
+    if isinstance(layer, Mean):
+        size = layer.size or x.shape[-1]
+        return torch.floor(F.avg_pool2d(x, size, divisor_override=1) / size**2 + 0.5)
+    arrays = (layer.weight, layer.bias, layer.multiplier, layer.offset)
+    weight, bias, multiplier, offset = (torch.from_numpy(a.astype(float)) for a in arrays)
+    x = F.pad(x - layer.zero_point, [layer.padding] * 4)
+    total = F.conv2d(x, weight, bias, groups=layer.groups)
+    total = total.relu() if layer.relu else total
+    scaled = multiplier[:, None, None] * total + offset[:, None, None]
+    assert total.abs().max() <= layer.largest_sum and scaled.abs().max() < 2**53
+    limit = 2 ** (layer.bits - 1)
+    return torch.floor(scaled / 2**20).clamp(-limit, limit - 1)
+
+
+def test_integers_are_those_of_an_independent_computation(integers, digits):
+    images = digits.images[200:220]
+    expected = images.double() - 128
+    found = (images.numpy().astype(np.int16) - 128).astype(np.int8)
+    for layer in integers.layers.values():
+        expected, found = in_float64(layer, expected), layer(found)
+        assert np.array_equal(found, expected.numpy())
+    assert found.dtype == np.int32
+    assert np.array_equal(integers(images.numpy()), found.reshape(20, 10))
+
+
+def test_groups_of_several_channels_are_convolved_apart():
+    rng = np.random.default_rng(2)
+    layer = IntegerConvolution(
+        weight=rng.integers(-128, 128, (6, 2, 3, 3)).astype(np.int8),
+        bias=rng.integers(-9_000, 9_000, 6).astype(np.int32),
+        multiplier=rng.integers(-900, 900, 6).astype(np.int32),
+        offset=rng.integers(-(2**26), 2**26, 6).astype(np.int32),
+        zero_point=5,
+        groups=2,
+        padding=1,
+    )
+    x = rng.integers(-128, 128, (3, 4, 6, 5)).astype(np.int8)
+    expected = in_float64(layer, torch.from_numpy(x).double()).numpy()
+    assert np.array_equal(layer(x), expected) and len(np.unique(expected)) > 100
+
+
+def test_no_sum_exceeds_32_bits_whatever_the_input(integers):
+    "The largest sum of a channel: each input at the end of its range that makes it larger."
+    for layer in integers.layers.values():
+        if not isinstance(layer, IntegerConvolution):
+            continue
+        low, high = -128 - layer.zero_point, 127 - layer.zero_point
+        for weights, bias in zip(layer.weight.tolist(), layer.bias.tolist()):
+            flat = np.array(weights).ravel().tolist()
+            largest = sum(max(w * low, w * high) for w in flat) + max(bias, 0)
+            smallest = sum(min(w * low, w * high) for w in flat) + min(bias, 0)
+            assert max(largest, -smallest) <= layer.largest_sum < 2**31
+
+
+def test_a_sum_that_may_not_fit_into_32_bits_is_an_error():
+    stage = nn.Sequential(nn.Conv2d(1, 1, 3))
+    with torch.no_grad():
+        stage[0].weight.fill_(1.0)
+    for bias, fits in [(2**31 - 2**19, True), (2**31 - 2**18, False)]:  # 9 × 127 × 255 between
+        nn.init.constant_(stage[0].bias, bias)
+        if fits:
+            assert quantize_layer(stage, Scale(127.0), LOGITS.covering(0, 2**40)).largest_sum
+            continue
+        with pytest.raises(ValueError, match="cannot be quantised: a sum does not fit"):
+            quantize_layer(stage, Scale(127.0), LOGITS.covering(0, 2**40))
+
+
+def test_pooling_leaves_out_what_is_left_over():
+    x = np.arange(-45, 45, dtype=np.int8).reshape(1, 2, 5, 9)
+    expected = F.max_pool2d(torch.from_numpy(x).double(), 2).numpy()
+    assert np.array_equal(MaxPool(2)(x), expected) and expected.shape == (1, 2, 2, 4)
+    assert Mean(3)(x).ravel().tolist() == [-35, 10] and Mean()(x).ravel().tolist() == [-23, 22]
 
 
 @pytest.mark.parametrize("architecture", VARIANTS, ids=str)
@@ -164,24 +290,31 @@ def test_the_architecture_of_a_network_is_found(architecture):
     assert str(again) == str(model)
 
 
-def separable() -> SeparableModel:
-    "A network of depthwise-separable convolutions."
-    torch.manual_seed(0)
-    return SeparableModel(((6,), (8, 10), (10, 12))).eval()
+@pytest.mark.parametrize("stages", SEPARABLE, ids=str)
+def test_the_stages_of_a_separable_network_are_found(stages):
+    found = export.architecture(SeparableModel(stages))
+    assert found == {"stages": [list(channels) for channels in stages]}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_separable_networks_are_exported(name, digits, tmp_path):
-    model, path = separable(), tmp_path / f"network{FORMATS[name]}"
-    assert export.architecture(model) == {"stages": [[6], [8, 10], [10, 12]]}
-    export_network(model, path, name)
+def test_separable_networks_are_exported(name, trained, digits, tmp_path):
+    path = tmp_path / f"network{FORMATS[name]}"
+    export_network(trained, path, name)
     images = digits.images[:20]
-    assert (load_exported(path)(images) - predict_log_proba(model, images)).abs().max() < 1e-4
+    assert (load_exported(path)(images) - predict_log_proba(trained, images)).abs().max() < 1e-4
+
+
+@needs_onnx
+def test_separable_networks_are_exported_to_onnx_in_int8(trained, calibration, digits, tmp_path):
+    export_network(trained, tmp_path / "a.onnx", "onnx", calibration)
+    expected = predict_log_proba(trained, digits.images).argmax(1)
+    found = load_exported(tmp_path / "a.onnx")(digits.images).argmax(1)
+    assert (found == expected).double().mean() >= 0.95
 
 
 def test_what_has_no_integer_form_is_an_error(digits):
-    with pytest.raises(ValueError, match="a SeparableModel has no integer form here"):
-        quantize_network(separable(), digits.images[:10])
+    with pytest.raises(ValueError, match="a Linear cannot be quantised here; give an MNISTModel"):
+        quantize_network(nn.Linear(784, 10), digits.images[:10])
 
 
 def test_networks_of_others_are_not_exported(tmp_path):
@@ -191,7 +324,7 @@ def test_networks_of_others_are_not_exported(tmp_path):
 
 
 def test_what_does_not_fit_into_32_bits_is_an_error(digits):
-    model = varied()
+    model = varied(MNISTModel())
     with torch.no_grad():
         model.conv2[0].weight *= 1e-30
     with pytest.raises(ValueError, match="cannot be quantised: a bias does not fit"):
@@ -210,7 +343,7 @@ def test_the_size_is_that_of_the_integers(digits):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_exported_computes_the_same(name, digits, tmp_path):
-    model = varied(channels=(4, 5, None, 6, 7, 9), pool="none", norm="pre_act")
+    model = varied(MNISTModel((4, 5, None, 6, 7, 9), pool="none", norm="pre_act"))
     path = tmp_path / f"network{FORMATS[name]}"
     export_network(model, path, name)
     for n in (1, 2, 150):
@@ -221,12 +354,35 @@ def test_what_is_exported_computes_the_same(name, digits, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["json", "safetensors"])
-def test_integers_are_read_back_exactly(name, calibration, digits, tmp_path):
-    model, path = load_pretrained("smallest_99"), tmp_path / f"network{FORMATS[name]}"
-    export_network(model, path, name, calibration)
-    network = quantize_network(model, calibration.images)
-    images = digits.images[200:300]
-    assert torch.equal(load_exported(path)(images), network.log_proba(images))
+def test_integers_are_read_back_exactly(name, network, integers, calibration, digits, tmp_path):
+    path = tmp_path / f"network{FORMATS[name]}"
+    export_network(network, path, name, calibration)
+    images = digits.images[200:220]
+    assert torch.equal(load_exported(path)(images), integers.log_proba(images))
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    "The program in tests/integer_network.c."
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform == "win32":
+        pytest.skip("needs a C compiler called cc")
+    path = tmp_path_factory.mktemp("program") / "integer_network"
+    source = ROOT / "tests" / "integer_network.c"
+    flags = ["-std=c11", "-Wall", "-Wextra", "-O2"]
+    subprocess.run([compiler, *flags, "-o", path, source], check=True)
+    return path
+
+
+def test_a_program_in_c_computes_the_same_logits(
+    program, network, integers, calibration, digits, tmp_path
+):
+    path = tmp_path / "network.safetensors"
+    export_network(network, path, "safetensors", calibration)
+    images = digits.images[200:220].numpy()
+    run = subprocess.run([program, path], input=images.tobytes(), stdout=-1, check=True)
+    found = np.array(run.stdout.split(), int).reshape(20, 10)
+    assert np.array_equal(found, integers(images))
 
 
 @needs_onnx
@@ -286,11 +442,11 @@ def test_json_says_what_goes_in_and_how_to_normalise(calibration, tmp_path):
         export_network(load_pretrained(), tmp_path / name, "json", images)
     said = {n: json.loads((tmp_path / n).read_text(encoding="utf-8")) for n in ("float32", "int8")}
     assert "0.1307) / 0.3081" in said["float32"]["input"] and "uint8" in said["int8"]["input"]
-    assert said["int8"]["calibration"] == "200 training images of digits"
-    assert said["int8"]["layers"]["conv1"]["padding"] == 1
-    weight = said["int8"]["tensors"]["conv1.weight"]
-    assert weight["dtype"] == "int8" and weight["shape"] == [8, 1, 3, 3]
-    assert len(weight["values"]) == 72
+    assert said["int8"]["calibration"] == "100 training images of digits"
+    first = said["int8"]["layers"][0]
+    assert (first["name"], first["kind"], first["padding"]) == ("conv1.0", "convolution", 1)
+    assert np.shape(first["weight"]) == (8, 1, 3, 3) and np.shape(first["bias"]) == (8,)
+    assert said["int8"]["layers"][2] == {"name": "transition1.0", "kind": "max_pool", "size": 2}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -379,6 +535,24 @@ def test_the_command_names_the_file_after_the_weights(tmp_path, monkeypatch, cap
     assert a == b
 
 
+def test_the_command_exports_a_separable_network_in_int8(trained, tmp_path, monkeypatch):
+    "Its recipe is in the record beside the weights."
+    from s6erav3.training.record import read_record
+
+    monkeypatch.chdir(tmp_path)
+    path = ROOT / "results" / "default_run" / "fast-seed0.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["recipe"] |= {"stages": [[6], [8], [12]], "dropout": 0.0}
+    Path("record.json").write_text(json.dumps(record), encoding="utf-8")
+    assert read_record(Path("record.json"))
+    save_weights(trained, "mnist_model.pth")
+    line = "export --format json --int8 --dataset digits --weights mnist_model.pth"
+    assert main(line.split()) == 0
+    content = json.loads(Path("mnist_model-int8.json").read_text(encoding="utf-8"))
+    assert content["architecture"] == {"stages": [[6], [8], [12]]}
+    assert {layer.get("groups", 0) for layer in content["layers"]} == {0, 1, 6, 8}
+
+
 # The record
 
 
@@ -409,13 +583,17 @@ def test_the_recorded_sizes_are_those_of_the_files(recorded, mnist_dir, tmp_path
             given = Calibration(images) if numbers == "int8" else None
             path = tmp_path / f"{row['network']}-{numbers}.safetensors"
             export_network(load_pretrained(row["network"]), path, "safetensors", given)
-            spread = 64 * (numbers == "int8")  # of the digits of a scale on another processor
-            assert abs(path.stat().st_size - sizes[numbers]) <= spread
-        if row["int8_bytes"] is None:
-            continue
+            assert path.stat().st_size == sizes[numbers]
+        assert sizes["int8"] < row["int8_bytes"] + 1_200
         with safetensors.safe_open(path, "np") as file:
-            arrays = [file.get_tensor(n) for n in file.keys() if not n.endswith("weight_step")]
+            arrays = [file.get_tensor(name) for name in file.keys() if name != "layers"]
         assert sum(array.nbytes for array in arrays) == row["int8_bytes"]
+
+
+def test_the_int8_file_of_the_best_network_has_9_kb(recorded):
+    [row] = [row for row in recorded["networks"] if row["network"] == "best"]
+    sizes = {(e["format"], e["numbers"]): e["bytes"] for e in row["exports"]}
+    assert sizes["safetensors", "int8"] < 9_000
 
 
 @needs_onnx

@@ -21,7 +21,7 @@ from s6erav3.data.mnist import Digits, Splits, load_splits
 from s6erav3.export import FORMATS, Calibration, check_export, export_network, load_exported
 from s6erav3.files import atomic_write
 from s6erav3.inference import predict_log_proba
-from s6erav3.models.model import MNISTModel, count_parameters
+from s6erav3.models.model import count_parameters
 from s6erav3.models.weights import load_pretrained
 from s6erav3.quantization import quantize_network
 from s6erav3.training.recipe import RECIPES
@@ -75,16 +75,11 @@ def measure_network(name: str, test: Digits, calibration: Calibration) -> dict:
     model = load_pretrained(name)
     cases = [("safetensors", None), ("safetensors", calibration)]
     cases += [("onnx", None), ("onnx", calibration)]
-    integer_bytes = None
-    if isinstance(model, MNISTModel):
-        integer_bytes = quantize_network(model, calibration.images).nbytes
-    else:
-        cases.remove(("safetensors", calibration))  # has no integer form of this package
     return {
         "network": name,
         "parameters": count_parameters(model),
         "float32_bytes": 4 * count_parameters(model),
-        "int8_bytes": integer_bytes,
+        "int8_bytes": quantize_network(model, calibration.images).nbytes,
         "exports": [measure_export(model, test, *case) for case in cases],
     }
 
