@@ -315,7 +315,9 @@ def test_taps_never_hold_a_position(opened):
         button = map_of(page, 3, 1)
         button.scroll_into_view_if_needed()
         box = button.bounding_box()
-        page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] * (row + 0.5) / 12)
+        page.touchscreen.tap(
+            box["x"] + box["width"] / 2, box["y"] + box["height"] * (row + 0.5) / 12
+        )
         sync_api.expect(page.locator("#where")).to_contain_text(f"channel 2, row {row + 1},")
         assert "Held" not in page.locator(".field").inner_text()
 
