@@ -24,7 +24,7 @@ from ..data.mnist import Digits
 from ..inference import Predictions, predict_digits
 from ..models.weights import load_pretrained
 from .forms import to_usual_form
-from .likeness import NOTHING, agreement, digit_scores, second_opinion
+from .likeness import NOTHING, agreement, second_opinion
 from .paper import cut_sheet, find_sheet
 from .read import from_array, open_picture, printable, to_colour, to_rgb
 from s6erav3.pictures.segment import (
@@ -153,32 +153,42 @@ MIN_DIGIT_SCORE = 0.1  # of the best of the digits; with less nothing in the pic
 MAX_HOLES = 4  # in a digit; a slashed 0 has up to four
 
 
-def _have_few_holes(masks: list[np.ndarray]) -> np.ndarray:
-    "Whether each mask has no more holes than a digit, `(n,)`."
-    return np.array([count_holes(mask) <= MAX_HOLES for mask in masks])
+class _Opinions:
+    "The second network's opinions on masks; it is asked once for each."
 
+    def __init__(self) -> None:
+        self._known: dict[int, tuple] = {}  # holds the masks, so that no other gets their ids
 
-def _score(masks: list[np.ndarray]) -> np.ndarray:
-    "How much each mask looks like a digit, from 0 to 1."
-    images = np.stack([to_mnist(mask) for mask in masks])
-    return digit_scores(images) * _have_few_holes(masks)
+    def on(self, masks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        "The images `(n, 28, 28)` of masks, and the opinions `(n, 13)` on them."
+        new = [mask for mask in masks if id(mask) not in self._known]
+        if new:
+            images = np.stack([to_mnist(mask) for mask in new])
+            for known in zip(new, images, second_opinion(images)):
+                self._known[id(known[0])] = known
+        _, images, opinions = zip(*(self._known[id(mask)] for mask in masks))
+        return np.stack(images), np.stack(opinions)
+
+    def score(self, masks: list[np.ndarray]) -> np.ndarray:
+        "How much each mask looks like a digit, from 0 to 1."
+        have_few_holes = [count_holes(crop_to_content(mask)) <= MAX_HOLES for mask in masks]
+        return (1 - self.on(masks)[1][:, NOTHING]) * have_few_holes
 
 # %% ../../nbs/09_your_digit.ipynb #3d2e266f
 def _look(colour: np.ndarray, ink: np.ndarray) -> ParsedPicture:
     "The digits in the ink of a picture; `ValueError` if nothing is like a digit."
-    found = find_digits(ink, _score)
+    second = _Opinions()
+    found = find_digits(ink, second.score)
     masks = [part.mask for part in found.parts]
-    as_written = [to_mnist(mask) for mask in masks]
-    opinions = second_opinion(np.stack(as_written))
-    scores = (1 - opinions[:, NOTHING]) * _have_few_holes(masks)
-    if scores.max() < MIN_DIGIT_SCORE:
+    as_written, opinions = second.on(masks)
+    if second.score(masks).max() < MIN_DIGIT_SCORE:
         hint = "write digits from 0 to 9, apart from one another and from other things"
         raise ValueError(f"shows nothing that is like a digit; {hint}")
     usual = [to_usual_form(mask, opinion) for mask, opinion in zip(masks, opinions)]
-    digits = [to_mnist(mask) for mask, _ in usual]
+    digits = [to_mnist(mask) if note else image for (mask, note), image in zip(usual, as_written)]
     notes = _notes(found, [note for _, note in usual])
     is_cut = [part.is_cut for part in found.parts]
-    return ParsedPicture(colour, ink, masks, digits, notes, is_cut, as_written)
+    return ParsedPicture(colour, ink, masks, digits, notes, is_cut, list(as_written))
 
 
 def _notes(found: FoundDigits, forms: list[str]) -> list[str]:
