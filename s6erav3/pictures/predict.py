@@ -159,24 +159,24 @@ class _Opinions:
     "The second network's opinions on masks; it is asked once for each."
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple] = {}  # holds the masks, so that no other gets their ids
+        self._known: dict[int, tuple[np.ndarray, ...]] = {}  # with the masks, which keep their ids
 
     def on(self, masks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         "The images `(n, 28, 28)` of masks, and the opinions `(n, 13)` on them."
         new = [mask for mask in masks if id(mask) not in self._known]
         if new:
             images = np.stack([to_mnist(mask) for mask in new])
-            for known in zip(new, images, second_opinion(images)):
-                self._known[id(known[0])] = known
-        _, images, opinions = zip(*(self._known[id(mask)] for mask in masks))
-        return np.stack(images), np.stack(opinions)
+            for mask, image, opinion in zip(new, images, second_opinion(images)):
+                self._known[id(mask)] = mask, image, opinion
+        known = [self._known[id(mask)] for mask in masks]
+        return np.stack([each[1] for each in known]), np.stack([each[2] for each in known])
 
     def score(self, masks: list[np.ndarray]) -> np.ndarray:
         "How much each mask looks like a digit, from 0 to 1."
         have_few_holes = [count_holes(crop_to_content(mask)) <= MAX_HOLES for mask in masks]
         return (1 - self.on(masks)[1][:, NOTHING]) * have_few_holes
 
-# %% ../../nbs/09_your_digit.ipynb #3d2e266f
+# %% ../../nbs/09_your_digit.ipynb #219137be
 def _check_likeness(images: np.ndarray, scores: np.ndarray) -> None:
     "`ValueError` if no image is like a digit, or a wide one may be two digits."
     if scores.max() < MIN_DIGIT_SCORE:
@@ -187,7 +187,7 @@ def _check_likeness(images: np.ndarray, scores: np.ndarray) -> None:
             hint = "leave space between digits"
             raise ValueError(f"shows ink that may be two digits that touch; {hint}")
 
-
+# %% ../../nbs/09_your_digit.ipynb #3d2e266f
 def _look(colour: np.ndarray, ink: np.ndarray) -> ParsedPicture:
     "The digits in the ink of a picture; `ValueError` if nothing is like a digit."
     second = _Opinions()
@@ -196,7 +196,7 @@ def _look(colour: np.ndarray, ink: np.ndarray) -> ParsedPicture:
     as_written, opinions = second.on(masks)
     _check_likeness(as_written, second.score(masks))
     usual = [to_usual_form(mask, opinion) for mask, opinion in zip(masks, opinions)]
-    digits = [to_mnist(mask) if note else image for (mask, note), image in zip(usual, as_written)]
+    digits = list(second.on([mask for mask, _ in usual])[0])
     notes = _notes(found, [note for _, note in usual])
     is_cut = [part.is_cut for part in found.parts]
     return ParsedPicture(colour, ink, masks, digits, notes, is_cut, list(as_written))
