@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw
 import pictures
 import scenes
 from s6erav3.data.mnist import load_splits
+from s6erav3.pictures.likeness import NOTHING, second_opinion
 from s6erav3.pictures.paper import find_sheet
 from s6erav3.pictures.predict import plot_predictions, predict, read_picture
 from s6erav3.pictures.read import open_picture, printable, to_colour
@@ -480,6 +481,61 @@ def test_what_is_left_out_is_said():
     assert table["digit"].tolist() == [7] and "left out" in table["note"].item()
 
 
+def strokes(*lines) -> Image.Image:
+    "Straight lines by a pen of 6 pixels."
+    page = Image.new("L", (200, 200), 245)
+    for line in lines:
+        ImageDraw.Draw(page).line(line, fill=30, width=6)
+    return page
+
+
+def test_a_long_bar_apart_from_a_seven():
+    "It is longer than one and a half times the width of the stroke below."
+    assert digits_in(strokes([(60, 60), (118, 50)], [(108, 68), (88, 130)])) == [7]
+
+
+def test_a_slanted_one_with_a_gap():
+    "Each part looks like a 1, but they do not stand side by side."
+    assert digits_in(strokes([(114, 50), (103, 92)], [(94, 98), (83, 140)])) == [1]
+
+
+def test_the_lines_of_a_grid_are_ink():
+    "Not the paper between them, also where a dark speck is the only ink apart from the border."
+    grid = Image.new("L", (240, 260), 245)
+    pen = ImageDraw.Draw(grid)
+    for at in range(12, 260, 24):
+        pen.line([(at, 0), (at, 259)], fill=180, width=2)
+        pen.line([(0, at), (239, at)], fill=180, width=2)
+    pen.rectangle([119, 119, 121, 121], fill=180)
+    assert (extract_foreground(to_colour(grid)) > 0.5).mean() < 0.5
+
+
+def test_wide_ink_that_hardly_looks_like_a_digit(monkeypatch):
+    "It may be two digits that touch; narrow ink is not refused."
+
+    def doubtful(images):
+        opinions = np.zeros((len(images), 13))
+        opinions[:, [8, NOTHING]] = 0.6, 0.4
+        return opinions
+
+    monkeypatch.setattr("s6erav3.pictures.predict.second_opinion", doubtful)
+    wide = strokes([(40, 60), (40, 140), (160, 140), (160, 60)])
+    assert "two digits that touch" in message(read_picture, wide)
+    assert len(read_picture(wide.rotate(90, fillcolor=245)).digits) == 1
+
+
+def test_the_second_network_is_asked_once_for_a_digit(monkeypatch):
+    asked = []
+
+    def count(images):
+        asked.append(len(images))
+        return second_opinion(images)
+
+    monkeypatch.setattr("s6erav3.pictures.predict.second_opinion", count)
+    read_picture(strokes([(60, 60), (118, 50)], [(118, 50), (88, 130)]))
+    assert asked == [1]
+
+
 def read_json(name) -> dict:
     return json.loads((ROOT / "results" / "pictures" / name).read_text(encoding="utf-8"))
 
@@ -516,7 +572,8 @@ def test_the_aims_are_reached():
     assert hard["confidently_wrong"] <= 0.01 * hard["n"]
     each = table[table["group"] == "hard"].set_index("kind")
     good = (each["right"] + each["refused"]) / each["n"]
-    assert (good.drop("touching") >= 0.85).all() and good["touching"] >= 0.7
+    assert (good >= 0.85).all()
+    assert (each["confidently_wrong"] <= 1).all()  # of 50
     known = table[~table["kind"].isin(["unseen", "letters_like_digits"])]
     other = known[known["group"] == "no digit"].sum(numeric_only=True)
     assert other["confidently_wrong"] <= 0.03 * other["n"]
@@ -526,4 +583,4 @@ def test_record_of_times():
     canvas = read_json("pad.json")
     assert 0 < canvas["median_ms"] <= canvas["max_ms"] and canvas["median_ms"] < 100
     times = read_json("pictures.json")["times"]
-    assert times["digits_per_second"] >= 5_000 and times["prepare_ms"] < 25
+    assert times["digits_per_second"] >= 5_000 and times["prepare_ms"] < 20

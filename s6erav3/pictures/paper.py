@@ -8,7 +8,7 @@ __all__ = ['COARSE', 'MIN_DIFFERENCE', 'MIN_SHEET', 'MAX_SHEET', 'QUAD_RATIO', '
 
 # %% ../../nbs/internals/finding_the_sheet.ipynb #f12563a7
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
@@ -19,25 +19,29 @@ COARSE = 64  # pixels of the longer side, at which a sheet is looked for
 MIN_DIFFERENCE = 35  # of 255, between a sheet and what it lies on
 
 # %% ../../nbs/internals/finding_the_sheet.ipynb #8779066b
-def _coarse(colour: np.ndarray) -> np.ndarray:
-    "The picture about `COARSE` pixels long, without strokes: `(height, width, 3)`."
+def _coarse(colour: np.ndarray) -> Image.Image:
+    "The picture about `COARSE` pixels long."
     sides = colour.shape[:2]
     step = min(max(1, round(max(sides) / COARSE)), *sides)
-    height, width = (side // step for side in sides)
-    cut = colour[: height * step, : width * step]
-    blocks = cut.reshape(height, step, width, step, 3).mean(axis=(1, 3))
-    return ndimage.median_filter(blocks, (7, 7, 1), mode="nearest")
+    height, width = (side // step * step for side in sides)
+    return Image.fromarray(colour[:height, :width].astype(np.uint8)).reduce(step)
+
+
+def _without_strokes(coarse: Image.Image) -> np.ndarray:
+    "The grey levels of a coarse picture, `(height, width)`; strokes are removed."
+    return np.asarray(coarse.convert("L").filter(ImageFilter.MedianFilter(7)), np.float32)
 
 # %% ../../nbs/internals/finding_the_sheet.ipynb #515de2d1
-def _brighter(coarse: np.ndarray) -> np.ndarray | None:
-    "Where the brighter of two surfaces is; None if there is only one."
-    grey = coarse.mean(axis=2)
+def _brighter(coarse: Image.Image) -> np.ndarray | None:
+    "Where the brighter of two surfaces is, `(height, width)`; None if there is only one."
+    grey = _without_strokes(coarse)
     low, high = np.quantile(grey, (0.02, 0.98))
     if high - low < MIN_DIFFERENCE:
         return None
     values = (grey - low) / (high - low)
     mask = values > otsu_threshold(values)
-    difference = np.median(coarse[mask], axis=0) - np.median(coarse[~mask], axis=0)
+    pixels = np.asarray(coarse, np.float32)
+    difference = np.median(pixels[mask], axis=0) - np.median(pixels[~mask], axis=0)
     return mask if np.abs(difference).max() >= MIN_DIFFERENCE else None
 
 # %% ../../nbs/internals/finding_the_sheet.ipynb #7a3067d5

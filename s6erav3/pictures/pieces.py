@@ -123,7 +123,7 @@ def _without_frames(labels: np.ndarray, pieces: list[Piece]) -> list[Piece]:
 # %% ../../nbs/internals/pieces_of_ink.ipynb #1638e99e
 MIN_LINE = 4.5  # length over width of a line
 MAX_SLOPE = 25  # degrees; what is steeper may be a 1
-MAX_BAR = 1.5  # times the width of the rest: a longer line is no bar of a digit
+MAX_BAR = 1.5  # times the width of the rest: so long a bar of a digit may be
 
 
 def line_shape(mask: np.ndarray) -> tuple[float, float, float]:
@@ -159,8 +159,9 @@ def _is_rule(labels: np.ndarray, piece: Piece, pieces: list[Piece]) -> bool:
     right = max(other.columns.stop for other in near)
     left = min(other.columns.start for other in near)
     middle = (piece.rows.start + piece.rows.stop) / 2
-    is_below = middle > max(other.rows.stop for other in near)
-    return bool(is_below or piece.width > MAX_BAR * (right - left))
+    bottom = max(other.rows.stop for other in near)
+    height = bottom - min(other.rows.start for other in near)
+    return bool(middle > bottom or piece.width > max(MAX_BAR * (right - left), height))
 
 # %% ../../nbs/internals/pieces_of_ink.ipynb #573bb802
 def _without_rules(labels: np.ndarray, pieces: list[Piece]) -> list[Piece]:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MIN_CONTRAST', 'MIN_FAINT', 'MIN_TO_NOISE', 'WIDE', 'MIN_GAP', 'MAX_ASPECT', 'MAX_INNER_GAP', 'MIN_ROW_GAP', 'Score',
-           'MIN_PART_GAP', 'MIN_CUT_ASPECT', 'MIN_CUT_SCORE', 'CUTS', 'MIN_SCORE', 'CLEAR_SCORE', 'MIN_ROW', 'HEIGHTS',
+           'MIN_PART_GAP', 'CLEAR_SCORE', 'MIN_CUT_ASPECT', 'MIN_CUT_SCORE', 'CUTS', 'MIN_SCORE', 'MIN_ROW', 'HEIGHTS',
            'MAX_DIGITS', 'MIN_RELATIVE_HEIGHT', 'otsu_threshold', 'estimate_background', 'local_background',
            'extract_foreground', 'crop_to_content', 'Part', 'FoundDigits', 'find_digits', 'segment_digits',
            'segment_ink', 'count_holes']
@@ -150,8 +150,11 @@ def _window(picture: np.ndarray) -> int:
 # %% ../../nbs/internals/segmentation.ipynb #e4d9b84e
 def _has_surfaces(ink: np.ndarray) -> bool:
     "Whether something at the border differs from the paper: clearly, or a little where it is wide."
+    strongest = _border(ink).max()
+    if not 0.25 < strongest <= 0.5:  # what is wide is no stronger
+        return bool(strongest > 0.5)
     wide = ndimage.minimum_filter(ink, _window(ink), mode="nearest")
-    return bool(_border(ink).max() > 0.5 or _border(wide).max() > 0.25)
+    return bool(_border(wide).max() > 0.25)
 
 # %% ../../nbs/internals/segmentation.ipynb #d6287b08
 def _border(picture: np.ndarray) -> np.ndarray:
@@ -173,12 +176,13 @@ def _fortieth(values: np.ndarray) -> float:
 
 # %% ../../nbs/internals/segmentation.ipynb #8f697b51
 def _tallest(strength: np.ndarray) -> np.ndarray:
-    "The mask of the tallest structure; of those at the border only if there is no other."
+    "The mask of the tallest structure; one at the border only if the others are specks."
     labels, _ = ndimage.label(strength > 0.3 * _fortieth(strength), np.ones((3, 3)))
     boxes = dict(enumerate(ndimage.find_objects(labels), 1))
-    inner = {i: box for i, box in boxes.items() if not touches_border(box, strength.shape)}
-    heights = {i: rows.stop - rows.start for i, (rows, _) in (inner or boxes).items()}
-    return labels == max(heights, key=heights.__getitem__)
+    heights = {i: rows.stop - rows.start for i, (rows, _) in boxes.items()}
+    inner = [i for i, box in boxes.items() if not touches_border(box, strength.shape)]
+    tall = [i for i in inner if heights[i] > MIN_HEIGHT]
+    return labels == max(tall or heights, key=heights.__getitem__)
 
 # %% ../../nbs/internals/segmentation.ipynb #abe4d20a
 def _elongation(mask: np.ndarray) -> float:
@@ -259,6 +263,12 @@ def _check_one_digit(mask: np.ndarray) -> None:
 # %% ../../nbs/internals/segmentation.ipynb #dc053757
 Score = Callable[[list[np.ndarray]], np.ndarray]  # how much each mask looks like a digit, 0 to 1
 MIN_PART_GAP = 0.02  # times the height of the tallest piece: nearer pieces are one part
+CLEAR_SCORE = 0.5  # of what clearly looks like a digit
+
+
+def _share_rows(left: np.ndarray, right: np.ndarray) -> bool:
+    "Whether two masks stand side by side."
+    return bool((left.any(axis=1) & right.any(axis=1)).any())
 
 
 def _join(parts: list[np.ndarray], score: Score) -> list[np.ndarray]:
@@ -267,7 +277,9 @@ def _join(parts: list[np.ndarray], score: Score) -> list[np.ndarray]:
     while len(parts) > 1:
         alone = score(parts)
         joined = [left | right for left, right in pairwise(parts)]
-        gain = score(joined) - np.minimum(alone[:-1], alone[1:])
+        worse = np.minimum(alone[:-1], alone[1:])
+        beside = np.array([_share_rows(left, right) for left, right in pairwise(parts)])
+        gain = score(joined) - np.where(beside, worse, np.minimum(worse, CLEAR_SCORE))
         best = int(np.argmax(gain))
         if gain[best] <= 0:
             break
@@ -317,7 +329,6 @@ class Part(NamedTuple):
 
 # %% ../../nbs/internals/segmentation.ipynb #4b1e07d2
 MIN_SCORE = 0.05  # of a digit, beside others that look like one
-CLEAR_SCORE = 0.5  # of those others
 MIN_ROW = 5  # clear digits make a row
 HEIGHTS = (0.8, 1.25)  # times the least and the largest height of these: others in the row
 
