@@ -27,7 +27,15 @@ WEIGHTS = Path(s6erav3.__file__).parent / "weights"  # of the installed package
 sys.path.insert(0, str(ROOT / "tools"))
 from ship import median_run  # noqa: E402
 
-STUDIES = ("ablation", "frontier", "search", "compiled", "pilot", "candidates/best")
+STUDIES = (
+    "ablation",
+    "frontier",
+    "search",
+    "compiled",
+    "pilot",
+    "candidates/best",
+    "candidates/thousand-stages",
+)
 OPTIONAL = {"fold", "teacher", "classes"}  # the first records, and those of digits, lack them
 FIELDS = RunRecord.__annotations__.keys() - OPTIONAL
 ROW = EpochRow.__annotations__.keys()
