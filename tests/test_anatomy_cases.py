@@ -412,6 +412,36 @@ def test_a_pooled_branch_makes_everything_global():
     assert layer_table(net, (2, 16, 16)).iloc[-1]["receptive_field"] == np.inf
 
 
+class SparseKeys(nn.Module):
+    "Attention whose keys are the complete 4×4 blocks of a map: those of 23×23 leave a border out."
+
+    def __init__(self, fused):
+        super().__init__()
+        self.fused = fused
+        self.keys = Conv(2, 2, 4, 4)
+
+    def forward(self, x):
+        queries = x.flatten(2).transpose(1, 2)
+        keys = self.keys(x).flatten(2).transpose(1, 2)
+        if self.fused:
+            mixed = F.scaled_dot_product_attention(queries, keys, keys)
+        else:
+            mixed = (queries @ keys.transpose(1, 2)).softmax(-1) @ keys
+        return x + mixed.transpose(1, 2).reshape(x.shape)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_attention_does_not_reach_pixels_outside_all_keys(fused):
+    torch.manual_seed(0)
+    net = nn.Sequential(SparseKeys(fused), SparseKeys(fused), Conv(2, 2, 2, 2))
+    row = layer_table(net, (2, 24, 24)).iloc[-1]
+    assert row["receptive_field"] == np.inf and row["span"] == (0, 23)
+    found = ranges(net, (2, 23, 23), "2", 11)
+    assert (found.min(), found.max()) == (0, 21)  # the convolution leaves pixel 22 out
+    row = layer_table(net, (2, 23, 23)).iloc[-1]
+    assert pd.isna(row["receptive_field"]) and row["span"] is None
+
+
 def test_causal_attention_has_no_field():
     def causal(net, x):
         tokens = net.conv(x).flatten(2).transpose(1, 2)

@@ -449,7 +449,6 @@ def _matrix_product(seen: Seen, one: torch.Tensor, other: torch.Tensor) -> Tenso
     rows = rows and sum_over(rows, [-1])
     columns = columns and sum_over(columns, [-2])
     if rows and columns and rows.axes_in([-2]) & columns.axes_in([-1]):
-        rows = mix(rows, [-2])
         columns = absorb(columns, [-1])
     row = rows.known_dims[-2] if rows else ()
     column = columns.known_dims[-1] if columns else ()
