@@ -68,6 +68,8 @@ def keep(tensor, *args, **kwargs):
 def build(name: str) -> nn.Module:
     "A network of torchvision whose weights are not initialised, which saves time."
     options = {"init_weights": False} if name in WITH_AUXILIARY_HEADS else {}
+    if name.startswith("vit_"):  # takes images of one size, which its published weights state
+        options["image_size"] = published(name)[0][1]
     with mock.patch.multiple(nn.init, **dict.fromkeys(INITIALISERS, keep)):
         return models.get_model(name, weights=None, **options)
 

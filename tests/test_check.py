@@ -124,9 +124,12 @@ def start(
         arguments=["--workers", "2", *arguments],
     )
     (project / "call.py").write_text(call, encoding="utf-8")
+    # its tests must not take themselves for those of this run
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
     return subprocess.Popen(
         [sys.executable, "call.py"],
         cwd=project,
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -135,8 +138,10 @@ def start(
 
 def wait_for_file(path: Path, process: subprocess.Popen) -> int:
     "The number that a file holds, once it is there."
+    end = time.monotonic() + 300
     while not (path.exists() and path.read_text(encoding="utf-8")):
         assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < end, f"{path.name} was not written"
         time.sleep(0.05)
     return int(path.read_text(encoding="utf-8"))
 
