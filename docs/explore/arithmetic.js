@@ -101,10 +101,7 @@ function stepTexts(explained, isLast, probability, inputNoun) {
     const share = `exp(${format(before, 3)}) / sum of exp(score) over all ten digits`;
     texts.push([`softmax: ${share}`, probability.toFixed(4)]);
   }
-  return texts.map(([what, value]) => [
-    what.replace("+ bias −", "− bias ").replace("+ −", "− "),
-    value,
-  ]);
+  return texts;
 }
 
 function makeCard(actions) {
@@ -162,9 +159,7 @@ export class Arithmetic {
       [field.top + 1, field.bottom],
       [field.left + 1, field.right],
     ].map(([first, last]) => (first === last ? `${first}` : `${first} to ${last}`));
-    const hold = held
-      ? "Held: Escape releases it."
-      : "Click or Enter holds it.";
+    const hold = held ? "Held: Escape releases it." : "Click or Enter holds it.";
     this.field.textContent = `Receptive field: rows ${rows}, columns ${columns} of the input. ${hold}`;
     this.say(`${this.where.textContent}. ${this.field.textContent}`);
     this.tables.replaceChildren(...focalTables(explained, part, below, inputNoun));
