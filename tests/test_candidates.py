@@ -100,30 +100,47 @@ def test_who_is_not_trained_on_all_folds_is_not_chosen():
 
 
 @pytest.fixture
-def stages_chosen(monkeypatch):
-    "By the records, the first layout of each protocol is the most accurate."
+def first_chosen(monkeypatch):
+    "By the records, the first candidate of each protocol is the most accurate."
 
     def read_study(path):
-        first, second, *_ = candidates.PROTOCOLS[path.stem].recipes()
-        return finished(first.name, HIGHEST) + finished(second.name, LOWER)
+        first, *others = candidates.PROTOCOLS[path.stem].recipes()
+        lower = [record for other in others for record in finished(other.name, LOWER)]
+        return finished(first.name, HIGHEST) + lower
 
     monkeypatch.setattr(candidates, "read_study", read_study)
 
 
-def test_every_candidate_of_a_protocol_is_described_in_it(stages_chosen):
+def test_every_candidate_of_a_protocol_is_described_in_it(first_chosen):
     protocol = (Path(__file__).parent.parent / "results/PROTOCOL.md").read_text(encoding="utf-8")
     for name, compared in candidates.PROTOCOLS.items():
         for recipe in compared.recipes():
             assert recipe.name in protocol, f"{name}: {recipe.name}"
 
 
-def test_the_chosen_layout_is_trained_with_different_augmentation(stages_chosen):
+def test_the_chosen_layout_is_trained_with_different_augmentation(first_chosen):
     none, quarter, half, full, plain, average, taught = candidates.PROTOCOLS["thousand"].recipes()
     assert [one.rotation for one in (none, quarter, half, full)] == [0, 2, 4, 8]
     assert {one.stages for one in (none, quarter, half, full)} == {half.stages}
     assert half.stages == candidates.thousand_stages()[0].stages
     assert plain.weight_decay == 0 and taught.teacher_width == 3 and average.average_epochs == 40
     assert {one.epochs for one in (half, plain, average, taught)} == {150}
+
+
+def test_the_larger_network_is_trained_as_the_smaller_one(first_chosen):
+    half, full = candidates.PROTOCOLS["three-thousand"].recipes()
+    none, *_ = candidates.PROTOCOLS["thousand"].recipes()
+    stages = candidates.three_thousand_stages()[0].stages
+    trained_alike = none.replace(name="half", stages=stages)
+    assert half == candidates.with_augmentation(trained_alike, 0.5)
+    assert (half.rotation, full.rotation, full.epochs) == (4, 8, 150)
+
+
+def test_while_a_finalist_lacks_a_fold_nothing_is_chosen(monkeypatch):
+    records = finished("8-12_12_12", HIGHEST) + finished("6-8_10_12-12", HIGHEST[:3])
+    monkeypatch.setattr(candidates, "read_study", lambda path: records)
+    with pytest.raises(ValueError, match="only 1 of 4 .*candidates.py thousand-stages"):
+        candidates.chosen_by("thousand-stages")
 
 
 def test_without_a_choice_of_layout_the_training_is_not_compared(monkeypatch, tmp_path, capsys):

@@ -10,7 +10,6 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -92,23 +91,45 @@ def with_augmentation(recipe: Recipe, share: float) -> Recipe:
     return recipe.replace(**{name: share * getattr(best, name) for name in STRONG})
 
 
-def training_candidates(layouts: str) -> list[Recipe]:
-    """Ways to train the layout that was chosen from the protocol `layouts`, for 150 epochs each.
+def chosen_by(name: str) -> Recipe:
+    """The recipe that the records of a protocol choose.
 
-    `FileNotFoundError` if the records of that protocol are not there."""
-    chosen = choose(PROTOCOLS[layouts].recipes(), read_study(RECORDS / f"{layouts}.jsonl"))
-    start = Recipe.smallest_99().replace(channels=CHANNELS, epochs=150, weight_decay=WEIGHT_DECAY)
-    start = start.replace(stages=stages_of(chosen))
-    half = with_augmentation(start, 0.5)
+    `FileNotFoundError` without records, `ValueError` if a finalist lacks a fold."""
+    protocol = PROTOCOLS[name]
+    recipes = protocol.recipes()
+    path = RECORDS / f"{name}.jsonl"
+    records = read_study(path)
+    n_finished = len(final_accuracies(records).dropna())
+    if n_finished < min(protocol.finalists, len(recipes)):
+        raise ValueError(
+            f"{path}: only {n_finished} of {protocol.finalists} candidates have all folds; "
+            f"make the other runs with `python tools/candidates.py {name}`"
+        )
+    chosen = choose(recipes, records)
+    return next(recipe for recipe in recipes if recipe.name == chosen)
+
+
+def thousand() -> list[Recipe]:
+    "Ways to train the layout that was chosen from `thousand_stages`, for 150 epochs each."
+    layout = chosen_by("thousand-stages")
+    half = with_augmentation(layout, 0.5).replace(name="half", epochs=150)
     return [
-        with_augmentation(start, 0).replace(name="none"),
-        with_augmentation(start, 0.25).replace(name="quarter"),
-        half.replace(name="half"),
-        with_augmentation(start, 1).replace(name="full"),
+        with_augmentation(half, 0).replace(name="none"),
+        with_augmentation(half, 0.25).replace(name="quarter"),
+        half,
+        with_augmentation(half, 1).replace(name="full"),
         half.replace(name="plain", weight_decay=0.0),
         half.replace(name="average", average_epochs=40, no_aug_epochs=0),
         half.replace(name="taught", teacher_width=3),
     ]
+
+
+def three_thousand() -> list[Recipe]:
+    "The way to train that was chosen from `thousand`, for the layout of three_thousand_stages."
+    stages = chosen_by("three-thousand-stages").stages
+    recipe = chosen_by("thousand").replace(stages=stages)
+    shares = {"half": 0.5, "full": 1}
+    return [with_augmentation(recipe, share).replace(name=name) for name, share in shares.items()]
 
 
 def fast_candidates() -> list[Recipe]:
@@ -135,9 +156,9 @@ class Protocol:
 PROTOCOLS = {
     "best": Protocol(best_candidates),
     "thousand-stages": Protocol(thousand_stages),
-    "three-thousand-stages": Protocol(three_thousand_stages),
-    "thousand": Protocol(partial(training_candidates, "thousand-stages")),
-    "three-thousand": Protocol(partial(training_candidates, "three-thousand-stages")),
+    "three-thousand-stages": Protocol(three_thousand_stages, finalists=2),
+    "thousand": Protocol(thousand, finalists=2),
+    "three-thousand": Protocol(three_thousand, finalists=2),
     "fast": Protocol(fast_candidates, finalists=7),
 }
 
