@@ -142,7 +142,9 @@ def fast_candidates() -> list[Recipe]:
         for kind, changes in kinds.items():
             recipes.append(fast.replace(name=f"{kind}-{epochs}", epochs=epochs, **changes))
     large = fast.replace(name="large-4", batch_size=128, learning_rate=0.3)
-    return [*recipes, large]
+    huge = fast.replace(name="huge-4", batch_size=256, learning_rate=0.4)
+    short = [large.replace(name="large-3", epochs=3), huge.replace(name="huge-3", epochs=3)]
+    return [*recipes, large, huge, *short]
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ PROTOCOLS = {
     "three-thousand-stages": Protocol(three_thousand_stages, finalists=2),
     "thousand": Protocol(thousand, finalists=2),
     "three-thousand": Protocol(three_thousand, finalists=2),
-    "fast": Protocol(fast_candidates, finalists=7),
+    "fast": Protocol(fast_candidates, finalists=10),
 }
 
 
