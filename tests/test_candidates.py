@@ -94,6 +94,17 @@ def test_among_tied_recipes_the_simplest_then_the_cheapest_is_chosen(first, seco
     assert candidates.choose(recipes, records) == chosen
 
 
+def test_who_is_less_accurate_than_today_is_not_admitted():
+    records = [
+        *finished("today", LOWER),
+        *finished("higher", HIGHEST),
+        *finished("tied", [99.48, 99.52, 99.53, 99.55, 99.57]),
+        *finished("lower", [accuracy - 0.01 for accuracy in LOWER]),
+    ]
+    recipes = [Recipe(name) for name in ("today", "higher", "tied", "lower")]
+    assert candidates.admitted(recipes, records) == ["today", "higher", "tied"]
+
+
 def test_who_is_not_trained_on_all_folds_is_not_chosen():
     records = finished("a", LOWER) + finished("b", [100.0, 100.0])
     assert candidates.choose([Recipe("a"), Recipe("b")], records) == "a"

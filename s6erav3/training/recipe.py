@@ -157,8 +157,6 @@ class Recipe(_Convertible, frozen=True, forbid_unknown_fields=True):
         return cls.best().replace(
             name="fast",
             epochs=4,
-            batch_size=64,
-            learning_rate=0.2,
             muon_lr=0.05,
             no_aug_epochs=1,
             teacher_width=0,
