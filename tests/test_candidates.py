@@ -1,5 +1,7 @@
 "The comparison of candidates: which runs are made, and who is trained on the last folds."
 
+import json
+import statistics
 import sys
 from pathlib import Path
 
@@ -127,6 +129,24 @@ def test_every_candidate_of_a_protocol_is_described_in_it(first_chosen):
     for name, compared in candidates.PROTOCOLS.items():
         for recipe in compared.recipes():
             assert recipe.name in protocol, f"{name}: {recipe.name}"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in candidates.RECORDS.glob("*.jsonl")))
+def test_the_recorded_runs_are_those_of_the_protocol(name):
+    "Also after the recipes of the package have changed."
+    recipes = {recipe.name: recipe for recipe in candidates.PROTOCOLS[name].recipes()}
+    for record in candidates.read_study(candidates.RECORDS / f"{name}.jsonl"):
+        assert Recipe.from_record(record) == recipes[record["recipe_name"]]
+
+
+def test_fast_is_the_candidate_that_was_the_fastest():
+    times = json.loads((candidates.RECORDS / "fast_times.json").read_text(encoding="utf-8"))
+    medians = {name: statistics.median(own) for name, own in times["seconds"].items()}
+    records = candidates.read_study(candidates.RECORDS / "fast.jsonl")
+    recipes = {recipe.name: recipe for recipe in candidates.PROTOCOLS["fast"].recipes()}
+    assert list(medians) == candidates.admitted(list(recipes.values()), records)
+    chosen = recipes[min(medians, key=medians.get)]
+    assert chosen.replace(name="fast") == Recipe.fast()
 
 
 def test_the_chosen_layout_is_trained_with_different_augmentation(first_chosen):

@@ -425,9 +425,9 @@ def test_resume_where_nothing_is_starts_from_the_beginning(call):
 
 
 def test_a_short_run_is_announced_and_works(call):
-    status, out, _ = call("train --dataset digits --epochs 1 --threads 1 --output-dir run")
+    status, out, _ = call("train --dataset digits --epochs 2 --threads 1 --output-dir run")
     assert status == 0
-    note = "*  Short run: it has 21 steps, but recipe fast has 3,440 on all of MNIST"
+    note = "*  Short run: it has 22 steps, but recipe fast has 1,720 on all of MNIST"
     assert note in out.split("Model Size")[0], out
     assert read("run/record.json")["history"][-1]["validation_accuracy"] > 85
 
@@ -444,9 +444,9 @@ def test_no_recipe_is_near_chance_after_one_epoch(recipe, call):
 def test_a_result_near_chance_is_said_to_be_one(call):
     few = "--dataset digits --train-size 128 --threads 1 --epochs 1"
     status, out, _ = call(f"train {few} --set learning_rate=0 --set muon_lr=0")
-    assert status == 0
+    assert status == 0 and "*  Short run: it has 1 step, but" in out
     last = out.splitlines()[-2]
-    assert "is near that of guessing" in last and "Likely cause: only 2 steps" in last, last
+    assert "is near that of guessing" in last and "Likely cause: only 1 step;" in last, last
 
 
 # Other data sets

@@ -35,6 +35,7 @@ STUDIES = (
     "pilot",
     "candidates/best",
     "candidates/thousand-stages",
+    "candidates/fast",
 )
 OPTIONAL = {"fold", "teacher", "classes"}  # the first records, and those of digits, lack them
 FIELDS = RunRecord.__annotations__.keys() - OPTIONAL

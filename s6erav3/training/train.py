@@ -156,6 +156,10 @@ def n_steps(recipe: Recipe, n_images: int) -> int:
     "The number of training steps of a run."
     return recipe.epochs * math.ceil(n_images / recipe.batch_size)
 
+
+def _steps_text(n: int) -> str:
+    return "1 step" if n == 1 else f"{n:,} steps"
+
 # %% ../../nbs/internals/runs.ipynb #158e0e93
 def short_run_note(spec: RunSpec) -> str:
     "A sentence about a run that is far shorter than its recipe; else an empty text."
@@ -166,7 +170,7 @@ def short_run_note(spec: RunSpec) -> str:
     if steps >= SHORT_SHARE * usual:
         return ""
     return (
-        f"Short run: it has {steps:,} steps, but recipe {name} has {usual:,} on all of MNIST; "
+        f"Short run: it has {_steps_text(steps)}, but recipe {name} has {usual:,} on all of MNIST; "
         "expect a lower accuracy, or give it more epochs or images"
     )
 
@@ -184,7 +188,7 @@ def explain_chance(record: RunRecord, spec: RunSpec) -> str:
     if row["train_accuracy"] > limit:
         cause = "these images or their labels differ from those of the training set"
     elif steps < WARM_STEPS:
-        cause = f"only {steps} steps; give the run more epochs or images"
+        cause = f"only {_steps_text(steps)}; give the run more epochs or images"
     else:
         cause = "a learning rate that does not fit, or labels that do not belong to the images"
     return (
