@@ -61,8 +61,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="default: 5")
     args = parser.parse_args(arguments)
     recipes = PROTOCOLS["fast"].recipes()
-    names = admitted(recipes, read_study(RECORDS / "fast.jsonl"))
-    seconds = time_in_turn([recipe for recipe in recipes if recipe.name in names], args.rounds)
+    try:
+        names = admitted(recipes, read_study(RECORDS / "fast.jsonl"))
+        seconds = time_in_turn([recipe for recipe in recipes if recipe.name in names], args.rounds)
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
     machine = {name: environment()[name] for name in ("processor", "threads", "torch")}
     text = json.dumps({"machine": machine, "seconds": seconds}, indent=1) + "\n"
     OUTPUT.write_text(text, encoding="utf-8")
