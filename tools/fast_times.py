@@ -37,11 +37,11 @@ def arguments_of(recipe: Recipe) -> list[str]:
 def seconds_of(recipe: Recipe) -> float:
     "How long the command takes; `CalledProcessError` if it fails."
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": folder}
+        variables = os.environ | {"TORCHINDUCTOR_CACHE_DIR": folder}
         command = [sys.executable, "-m", "s6erav3", "train", *arguments_of(recipe)]
         command += ["--val-size", "0", "--output-dir", folder]
         start = time.perf_counter()
-        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, env=variables, check=True, stdout=subprocess.DEVNULL)
         return time.perf_counter() - start
 
 
