@@ -267,7 +267,7 @@ def _rounded(value: float, uncertainty: float) -> str:
 
 
 def _ratio(row: dict, published: dict) -> str:
-    "How many times faster than the published loop, and how certain that is."
+    "How many times faster than the published loop, with the decimals that the spreads allow."
     if row is published:
         return "1"
     ratio = row["ratio_to_published"]
@@ -275,7 +275,7 @@ def _ratio(row: dict, published: dict) -> str:
     half = ratio * math.hypot(*relative) / 2
     if abs(ratio - 1) < half:
         return "about 1"
-    return f"{_rounded(ratio, half)} ± {_rounded(half, half)}"
+    return _rounded(ratio, half)
 
 # %% ../nbs/advanced/performance.ipynb #a5d644e3
 def timing_table(rows: list[dict]) -> pd.DataFrame:

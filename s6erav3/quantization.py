@@ -123,7 +123,7 @@ def _convolve(x: np.ndarray, weight: np.ndarray, padding: int, groups: int) -> n
     "The convolution of int32 `(n, in_channels, h, w)` with int8 weights, as sums in int32."
     padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     patches = sliding_window_view(padded, weight.shape[2:], axis=(2, 3))
-    n, _, height, width, _, _ = patches.shape
+    n, _, height, width, _, _ = patches.shape  # and rows and columns of a patch
     grouped = patches.reshape(n, groups, -1, *patches.shape[2:])
     rows = grouped.transpose(1, 0, 3, 4, 2, 5, 6).reshape(groups, n * height * width, -1)
     filters = weight.reshape(groups, len(weight) // groups, -1).astype(np.int32)

@@ -10,8 +10,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
 import candidates
+from s6erav3.anatomy.table import layer_table
 from s6erav3.data.mnist import Digits, Splits
 from s6erav3.models.model import count_parameters
+from s6erav3.training.distillation import widened_model
 from s6erav3.training.recipe import Recipe
 
 ACCURACIES = {"first": 99.1, "second": 99.5, "third": 99.4, "fourth": 99.2, "fifth": 99.3}
@@ -58,15 +60,10 @@ def test_after_a_fault_nobody_is_chosen(sweeps, monkeypatch):
     assert found == faults and len(records) == 10
 
 
-def finished(name, accuracies, seconds=1):
+def finished(name, accuracies):
     "Records of a recipe on five folds."
     return [
-        {
-            "recipe_name": name,
-            "seed": seed,
-            "seconds": seconds + seed,
-            "history": [{"validation_accuracy": accuracy}],
-        }
+        {"recipe_name": name, "seed": seed, "history": [{"validation_accuracy": accuracy}]}
         for seed, accuracy in enumerate(accuracies)
     ]
 
@@ -79,21 +76,31 @@ LOWER = [99.49, 99.51, 99.53, 99.55, 99.57]  # 0.01 lower on every fold
 @pytest.mark.parametrize(
     "first, second, chosen",
     [
-        (("a", TIED, {}, 9), ("b", HIGHEST, {"weight_decay": 0.02}, 1), "a"),
-        (("a", LOWER, {}, 9), ("b", HIGHEST, {"weight_decay": 0.02}, 1), "b"),
-        (("a", TIED, {"teacher_width": 3}, 1), ("b", HIGHEST, {"average_epochs": 5}, 9), "b"),
-        (("a", TIED, {"weight_decay": 0.02}, 1), ("b", HIGHEST, {"elastic_std": 1.05}, 9), "b"),
-        (("a", TIED, {}, 1), ("b", HIGHEST, {}, 9), "a"),
+        ((TIED, {"epochs": 120}), (HIGHEST, {"weight_decay": 0.02}), "first"),
+        ((LOWER, {}), (HIGHEST, {"weight_decay": 0.02}), "second"),
+        ((TIED, {"teacher_width": 3}), (HIGHEST, {"average_epochs": 5}), "second"),
+        ((TIED, {"weight_decay": 0.02}), (HIGHEST, {"elastic_std": 1.05}), "second"),
+        ((TIED, {}), (HIGHEST, {"epochs": 120}), "first"),
+        ((TIED, {"epochs": 120}), (HIGHEST, {}), "second"),
     ],
 )
 def test_among_tied_recipes_the_simplest_then_the_cheapest_is_chosen(first, second, chosen):
-    recipes = [Recipe(name, **changes) for name, _, changes, _ in (first, second)]
-    records = [
-        one
-        for name, accuracies, _, seconds in (first, second)
-        for one in finished(name, accuracies, seconds)
-    ]
+    recipes, records = [], []
+    for name, (accuracies, changes) in (("first", first), ("second", second)):
+        recipes.append(Recipe(name, **changes))
+        records += finished(name, accuracies)
     assert candidates.choose(recipes, records) == chosen
+
+
+def test_the_cost_of_a_run_includes_its_teacher():
+    recipe = Recipe("published", epochs=1)
+    alone = candidates.multiply_adds(recipe)
+    macs = layer_table(recipe.build()).macs.sum()
+    assert alone == 3 * macs
+    assert candidates.multiply_adds(recipe.replace(epochs=7)) == 7 * alone
+    macs_of_teacher = layer_table(widened_model(2)).macs.sum()
+    taught = candidates.multiply_adds(recipe.replace(epochs=7, teacher_width=2))
+    assert taught == 7 * alone + (7 + 3 * 3) * macs_of_teacher
 
 
 def test_who_is_less_accurate_than_today_is_not_admitted():

@@ -4,6 +4,7 @@ Each test is one rule. It collects all faults and names them.
 """
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -346,6 +347,35 @@ def test_the_table_of_training_loops_is_consistent():
         product = row["ratio_to_published"] * row["seconds_per_epoch"]
         assert abs(product - published["seconds_per_epoch"]) < 1e-6, row["name"]
     assert all(row["spread"] >= 0 for row in rows)
+
+
+def sweep_commands() -> dict[str, dict[str, str]]:
+    "The options of the commands on the search page, by their recipe."
+    page = read(ROOT / "nbs/advanced/search.ipynb")
+    texts = ["".join(cell["source"]) for cell in page["cells"] if cell["cell_type"] == "markdown"]
+    found = {}
+    for line in "\n".join(texts).splitlines():
+        if line.startswith("s6erav3 sweep"):
+            words = shlex.split(line)[2:]
+            options = dict(zip(words[::2], words[1::2], strict=True))
+            found[options.pop("--recipe")] = options
+    return found
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_command_of_each_recipe_makes_its_recorded_runs(name):
+    runs = [record for record in final_runs().values() if record["recipe_name"] == name]
+    seeds = sorted(record["seed"] for record in runs)
+    assert seeds == list(range(seeds[0], seeds[-1] + 1))
+    for record in runs:
+        environment = record["environment"]
+        assert sweep_commands()[name] == {
+            "--seeds": f"{seeds[0]}-{seeds[-1]}",
+            "--val-size": str(record["holdout"]),
+            "--compile": "on" if environment["compile"] else "off",
+            "--precision": environment["precision"],
+            "--memory-format": environment["memory_format"],
+        }
 
 
 @pytest.mark.parametrize("name", RECIPES)

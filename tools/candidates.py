@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from s6erav3.ablations import final_accuracies
+from s6erav3.anatomy.table import layer_table
 from s6erav3.data.mnist import Splits, load_splits
 from s6erav3.experiments import make_specs, read_records, summarize, sweep
 from s6erav3.models.model import CHANNELS
+from s6erav3.training.distillation import widened_model
 from s6erav3.training.execution import ExecutionConfig
 from s6erav3.training.recipe import Recipe
 from s6erav3.training.record import RunRecord, read_study, write_study
@@ -201,18 +201,27 @@ def simplicity(recipe: Recipe) -> tuple[bool, ...]:
     )
 
 
+def multiply_adds(recipe: Recipe) -> int:
+    "The multiply-adds of a run for each training image, with those of a teacher."
+    forward = int(layer_table(recipe.build())["macs"].sum())
+    total = 3 * forward * recipe.epochs  # a backward pass counts twice
+    if recipe.teacher_width:
+        of_teacher = int(layer_table(widened_model(recipe.teacher_width))["macs"].sum())
+        total += 3 * of_teacher * (recipe.epochs // 2) + of_teacher * recipe.epochs
+    return total
+
+
 def choose(recipes: list[Recipe], records: list[RunRecord]) -> str:
     """The name of the recipe that the protocol's rule chooses, of those trained on all folds.
 
     Tied with the highest mean is what lies below it by at most one standard error of the paired
-    differences over the folds. The cost of a recipe is the time of its fastest run."""
+    differences over the folds."""
     accuracy = final_accuracies(records).dropna()
     highest = accuracy.loc[accuracy.mean(axis=1).idxmax()]
     below = highest - accuracy
     tied = accuracy.index[below.mean(axis=1) <= below.sem(axis=1)]
-    seconds = pd.DataFrame(records).groupby("recipe_name")["seconds"].min()
     candidates = [recipe for recipe in recipes if recipe.name in tied]
-    return min(candidates, key=lambda recipe: (simplicity(recipe), seconds[recipe.name])).name
+    return min(candidates, key=lambda recipe: (simplicity(recipe), multiply_adds(recipe))).name
 
 
 def admitted(recipes: list[Recipe], records: list[RunRecord]) -> list[str]:

@@ -164,7 +164,7 @@ class Recipe(_Convertible, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def smallest_994(cls) -> "Recipe":
-        "For the narrowest network with more than 99.4 % accuracy."
+        "For the narrowest network; aims at an accuracy of 99.4 %."
         return cls.best().replace(
             name="smallest_994",
             epochs=30,
@@ -174,7 +174,7 @@ class Recipe(_Convertible, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def smallest_99(cls) -> "Recipe":
-        "For the narrowest network with more than 99.0 % accuracy: half of the augmentation."
+        "For the narrowest network; aims at 99.0 %, with half of the augmentation."
         return cls.smallest_994().replace(
             name="smallest_99",
             rotation=4.0,
