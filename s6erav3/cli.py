@@ -779,7 +779,7 @@ def bench(
     if as_json:
         found = environment(target)
         machine = {name: found[name] for name in ("processor", "threads", "device", "torch")}
-        content = {"machine": machine, "rows": rows}
+        content = {"machine": machine, "batches": batches, "repeats": repeats, "rows": rows}
         with atomic_write(as_json) as part:
             part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

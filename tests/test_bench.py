@@ -19,6 +19,7 @@ def test_bench_writes_its_table(tmp_path, capsys):
     assert status == 0, error
     written = json.loads(path.read_text(encoding="utf-8"))
     rows = written["rows"]
+    assert (written["batches"], written["repeats"]) == (2, 2)
     assert written["machine"].keys() == {"processor", "threads", "device", "torch"}
     assert rows[0]["name"] == "published loop", f"the first row is {rows[0]['name']}"
     for row in rows:

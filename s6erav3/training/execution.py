@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .distillation import distillation_loss
-from .layer_rewrites import _InFloat32, rewrite, swap_layers
+from .layer_rewrites import rewrite, swap_layers
 
 # %% ../../nbs/internals/execution.ipynb #9453717f
 EXECUTION_CHOICES = {
@@ -152,9 +152,21 @@ def _best_memory_format(execution, model, x) -> str:
     return _choose_memory_format(model, x, execution.precision)
 
 # %% ../../nbs/internals/execution.ipynb #b000a344
+class _LinearInFloat32(nn.Module):
+    "Computes `layer` in float32, also under autocast."
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        with torch.autocast(x.device.type, enabled=False):
+            return self.layer(x.float())
+
+
 def _linear_in_float32(layer: nn.Module) -> nn.Module | None:
     "A linear layer in float32; None for any other."
-    return _InFloat32(layer) if type(layer) is nn.Linear else None
+    return _LinearInFloat32(layer) if type(layer) is nn.Linear else None
 
 # %% ../../nbs/internals/execution.ipynb #a4ac63e8
 def _with_exact_logits(network: nn.Module | None, precision: str) -> nn.Module | None:
