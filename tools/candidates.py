@@ -16,7 +16,6 @@ from s6erav3.ablations import final_accuracies
 from s6erav3.anatomy.table import layer_table
 from s6erav3.data.mnist import Splits, load_splits
 from s6erav3.experiments import make_specs, read_records, summarize, sweep
-from s6erav3.models.model import CHANNELS
 from s6erav3.training.distillation import widened_model
 from s6erav3.training.execution import ExecutionConfig
 from s6erav3.training.recipe import Recipe
@@ -33,20 +32,40 @@ WEIGHT_DECAY = 0.02
 STRONG = {"rotation": 12.0, "scale": 0.12, "translate": 0.09, "shear": 7.5, "elastic_std": 1.05}
 
 
+VERSION_0_1 = Recipe(  # `best` of that version, from which all candidates start
+    "distilled-20",
+    learning_rate=0.3,
+    muon_lr=0.02,
+    schedule="one_cycle",
+    rotation=8.0,
+    scale=0.08,
+    translate=0.06,
+    shear=5.0,
+    elastic_std=0.7,
+    no_aug_epochs=3,
+    dropout=0.0,
+    teacher_width=3,
+)
+PLAIN = VERSION_0_1.replace(name="plain", teacher_width=0)
+
+
+def with_augmentation(recipe: Recipe, share: float) -> Recipe:
+    "The recipe with a share of the augmentation of version 0.1."
+    return recipe.replace(**{name: share * getattr(VERSION_0_1, name) for name in STRONG})
+
+
 def best_candidates() -> list[Recipe]:
     "The candidates for `best`, in the order in which they are trained on each fold."
-    distilled = Recipe.best().replace(name="distilled-20")
-    plain = distilled.replace(teacher_width=0)
     recipes = []
     for epochs in (60, 20, 120):
-        own = plain.replace(name=f"plain-{epochs}", epochs=epochs)
+        own = PLAIN.replace(name=f"plain-{epochs}", epochs=epochs)
         recipes += [own.replace(name=f"decay-{epochs}", weight_decay=WEIGHT_DECAY), own]
     long, long_plain = recipes[-2:]
     recipes += [
         long.replace(name="strong-decay-120", **STRONG),
         long.replace(name="average-120", average_epochs=30, no_aug_epochs=0),
-        distilled,
-        distilled.replace(name="distilled-decay-20", weight_decay=WEIGHT_DECAY),
+        VERSION_0_1,
+        VERSION_0_1.replace(name="distilled-decay-20", weight_decay=WEIGHT_DECAY),
         long_plain.replace(name="strong-120", **STRONG),
     ]
     return recipes
@@ -59,7 +78,7 @@ def stages_of(layout: str) -> list[tuple[int, ...]]:
 
 def stage_candidates(*layouts: str) -> list[Recipe]:
     "Layouts like 8-12_12_12, each trained for 30 epochs with half of the augmentation."
-    start = Recipe.smallest_99().replace(channels=CHANNELS, weight_decay=WEIGHT_DECAY)
+    start = with_augmentation(PLAIN, 0.5).replace(epochs=30, weight_decay=WEIGHT_DECAY)
     return [start.replace(name=layout, stages=stages_of(layout)) for layout in layouts]
 
 
@@ -83,12 +102,6 @@ def three_thousand_stages() -> list[Recipe]:
         "12-16-16_20_24",
         "8-16_20_24-24",
     )
-
-
-def with_augmentation(recipe: Recipe, share: float) -> Recipe:
-    "The recipe with a share of the augmentation of `best`."
-    best = Recipe.best()
-    return recipe.replace(**{name: share * getattr(best, name) for name in STRONG})
 
 
 def chosen_by(name: str) -> Recipe:
@@ -133,16 +146,19 @@ def three_thousand() -> list[Recipe]:
 
 
 def fast_candidates() -> list[Recipe]:
-    "The candidates for `fast`."
-    fast = Recipe.fast().replace(batch_size=64, learning_rate=0.2)  # as it was in version 0.1
-    half = {name: getattr(fast, name) / 2 for name in STRONG}
-    kinds = {"fast": {}, "decay": {"weight_decay": WEIGHT_DECAY}, "half": half}
+    "The candidates for `fast`, the first of which is that of version 0.1."
+    fast = PLAIN.replace(batch_size=64, learning_rate=0.2, muon_lr=0.05, no_aug_epochs=1)
+    kinds = {
+        "fast": fast,
+        "decay": fast.replace(weight_decay=WEIGHT_DECAY),
+        "half": with_augmentation(fast, 0.5),
+    }
     recipes = []
     for epochs in (4, 3):
-        for kind, changes in kinds.items():
-            recipes.append(fast.replace(name=f"{kind}-{epochs}", epochs=epochs, **changes))
-    large = fast.replace(name="large-4", batch_size=128, learning_rate=0.3)
-    huge = fast.replace(name="huge-4", batch_size=256, learning_rate=0.4)
+        for kind, recipe in kinds.items():
+            recipes.append(recipe.replace(name=f"{kind}-{epochs}", epochs=epochs))
+    large = fast.replace(name="large-4", epochs=4, batch_size=128, learning_rate=0.3)
+    huge = fast.replace(name="huge-4", epochs=4, batch_size=256, learning_rate=0.4)
     short = [large.replace(name="large-3", epochs=3), huge.replace(name="huge-3", epochs=3)]
     return [*recipes, large, huge, *short]
 
@@ -197,7 +213,7 @@ def simplicity(recipe: Recipe) -> tuple[bool, ...]:
         recipe.teacher_width > 0,
         recipe.average_epochs > 0,
         recipe.weight_decay > 0,
-        recipe.elastic_std > Recipe.best().elastic_std,
+        recipe.elastic_std > VERSION_0_1.elastic_std,
     )
 
 
