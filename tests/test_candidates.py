@@ -10,10 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
 import candidates
-from s6erav3.anatomy.table import layer_table
 from s6erav3.data.mnist import Digits, Splits
 from s6erav3.models.model import count_parameters
-from s6erav3.training.distillation import widened_model
 from s6erav3.training.recipe import Recipe
 
 ACCURACIES = {"first": 99.1, "second": 99.5, "third": 99.4, "fourth": 99.2, "fifth": 99.3}
@@ -90,17 +88,6 @@ def test_among_tied_recipes_the_simplest_then_the_cheapest_is_chosen(first, seco
         recipes.append(Recipe(name, **changes))
         records += finished(name, accuracies)
     assert candidates.choose(recipes, records) == chosen
-
-
-def test_the_cost_of_a_run_includes_its_teacher():
-    recipe = Recipe("published", epochs=1)
-    alone = candidates.multiply_adds(recipe)
-    macs = layer_table(recipe.build()).macs.sum()
-    assert alone == 3 * macs
-    assert candidates.multiply_adds(recipe.replace(epochs=7)) == 7 * alone
-    macs_of_teacher = layer_table(widened_model(2)).macs.sum()
-    taught = candidates.multiply_adds(recipe.replace(epochs=7, teacher_width=2))
-    assert taught == 7 * alone + (7 + 3 * 3) * macs_of_teacher
 
 
 def test_who_is_less_accurate_than_today_is_not_admitted():

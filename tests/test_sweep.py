@@ -27,11 +27,13 @@ from running import (
     start,
     wait_until,
 )
+from s6erav3.anatomy.table import layer_table
 from s6erav3.data.mnist import load_splits
-from s6erav3.experiments import _set_aside_if_unusable, make_specs, sweep
+from s6erav3.experiments import _set_aside_if_unusable, make_specs, multiply_adds, sweep
 from s6erav3.models.model import MNISTModel
 from s6erav3.models.weights import load_weights
 from s6erav3.training.checkpoint import read_checkpoint, write_checkpoint
+from s6erav3.training.distillation import widened_model
 from s6erav3.training.execution import EAGER
 from s6erav3.training.recipe import Recipe
 from s6erav3.training.record import read_record
@@ -419,3 +421,14 @@ def test_a_wrong_call_is_refused_in_one_line(args, message, tmp_path, capsys):
     assert status == 2, f"exit status {status}"
     check_error(error, message)
     assert not os.listdir(tmp_path), f"it wrote {os.listdir(tmp_path)}"
+
+
+def test_the_cost_of_a_run_includes_its_teacher():
+    recipe = Recipe("published", epochs=1)
+    alone = multiply_adds(recipe)
+    macs = layer_table(recipe.build()).macs.sum()
+    assert alone == 3 * macs
+    assert multiply_adds(recipe.replace(epochs=7)) == 7 * alone
+    macs_of_teacher = layer_table(widened_model(2)).macs.sum()
+    taught = multiply_adds(recipe.replace(epochs=7, teacher_width=2))
+    assert taught == 7 * alone + (7 + 3 * 3) * macs_of_teacher

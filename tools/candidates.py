@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from s6erav3.ablations import final_accuracies
-from s6erav3.anatomy.table import layer_table
 from s6erav3.data.mnist import Splits, load_splits
-from s6erav3.experiments import make_specs, read_records, summarize, sweep
-from s6erav3.training.distillation import widened_model
+from s6erav3.experiments import make_specs, multiply_adds, read_records, summarize, sweep
 from s6erav3.training.execution import ExecutionConfig
 from s6erav3.training.recipe import Recipe
 from s6erav3.training.record import RunRecord, read_study, write_study
@@ -215,16 +213,6 @@ def simplicity(recipe: Recipe) -> tuple[bool, ...]:
         recipe.weight_decay > 0,
         recipe.elastic_std > VERSION_0_1.elastic_std,
     )
-
-
-def multiply_adds(recipe: Recipe) -> int:
-    "The multiply-adds of a run for each training image, with those of a teacher."
-    forward = int(layer_table(recipe.build())["macs"].sum())
-    total = 3 * forward * recipe.epochs  # a backward pass counts twice
-    if recipe.teacher_width:
-        of_teacher = int(layer_table(widened_model(recipe.teacher_width))["macs"].sum())
-        total += 3 * of_teacher * (recipe.epochs // 2) + of_teacher * recipe.epochs
-    return total
 
 
 def choose(recipes: list[Recipe], records: list[RunRecord]) -> str:
