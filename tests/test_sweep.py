@@ -12,6 +12,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from joblib.externals.loky import get_reusable_executor
@@ -29,7 +30,7 @@ from running import (
 )
 from s6erav3.anatomy.table import layer_table
 from s6erav3.data.mnist import load_splits
-from s6erav3.experiments import _set_aside_if_unusable, make_specs, multiply_adds, sweep
+from s6erav3.experiments import _set_aside_if_unusable, fold_table, make_specs, multiply_adds, sweep
 from s6erav3.models.model import MNISTModel
 from s6erav3.models.weights import load_weights
 from s6erav3.training.checkpoint import read_checkpoint, write_checkpoint
@@ -432,3 +433,16 @@ def test_the_cost_of_a_run_includes_its_teacher():
     macs_of_teacher = layer_table(widened_model(2)).macs.sum()
     taught = multiply_adds(recipe.replace(epochs=7, teacher_width=2))
     assert taught == 7 * alone + (7 + 3 * 3) * macs_of_teacher
+
+
+def test_recipes_with_fewer_folds_are_compared_on_those_that_all_have():
+    accuracies = {"a": [99.0, 98.0, 97.0], "b": [98.0, 99.5]}
+    records = [
+        {"recipe_name": name, "fold": fold, "history": [{"validation_accuracy": accuracy}]}
+        for name, own in accuracies.items()
+        for fold, accuracy in enumerate(own)
+    ]
+    table = fold_table(records)
+    assert table["folds"].to_dict() == {"a": 3, "b": 2}
+    assert table["common folds"].to_dict() == {"a": 98.5, "b": 98.75}
+    assert table.loc["a", "all folds"] == 98.0 and pd.isna(table.loc["b", "all folds"])
