@@ -30,7 +30,14 @@ from running import (
 )
 from s6erav3.anatomy.table import layer_table
 from s6erav3.data.mnist import load_splits
-from s6erav3.experiments import _set_aside_if_unusable, fold_table, make_specs, multiply_adds, sweep
+from s6erav3.experiments import (
+    _set_aside_if_unusable,
+    fold_table,
+    make_specs,
+    multiply_adds,
+    sweep,
+    undisturbed_minutes,
+)
 from s6erav3.models.model import MNISTModel
 from s6erav3.models.weights import load_weights
 from s6erav3.training.checkpoint import read_checkpoint, write_checkpoint
@@ -446,3 +453,11 @@ def test_recipes_with_fewer_folds_are_compared_on_those_that_all_have():
     assert table["folds"].to_dict() == {"a": 3, "b": 2}
     assert table["common folds"].to_dict() == {"a": 98.5, "b": 98.75}
     assert table.loc["a", "all folds"] == 98.0 and pd.isna(table.loc["b", "all folds"])
+
+
+def test_the_epochs_that_were_disturbed_do_not_count():
+    quick = [{"seconds": 6.0}] * 10
+    disturbed = quick[:5] + [{"seconds": 600.0}] * 5
+    assert undisturbed_minutes({"history": disturbed}) == 1.0
+    teacher = {"history": [{"seconds": 30.0}] * 4}
+    assert undisturbed_minutes({"history": quick, "teacher": teacher}) == 3.0
