@@ -445,11 +445,17 @@ def test_the_cost_of_a_run_includes_its_teacher():
 def test_recipes_with_fewer_folds_are_compared_on_those_that_all_have():
     accuracies = {"a": [99.0, 98.0, 97.0], "b": [98.0, 99.5]}
     records = [
-        {"recipe_name": name, "fold": fold, "history": [{"validation_accuracy": accuracy}]}
+        {
+            "recipe_name": name,
+            "fold": fold,
+            "history": [{"validation_accuracy": accuracy, "seconds": 60.0 + fold}],
+        }
         for name, own in accuracies.items()
         for fold, accuracy in enumerate(own)
     ]
-    table = fold_table(records)
+    assert fold_table(records)["all folds"].isna().all()
+    table = fold_table(records, n_folds=3)
+    assert table["minutes"].to_dict() == {"a": 1.0, "b": 1.0}
     assert table["folds"].to_dict() == {"a": 3, "b": 2}
     assert table["common folds"].to_dict() == {"a": 98.5, "b": 98.75}
     assert table.loc["a", "all folds"] == 98.0 and pd.isna(table.loc["b", "all folds"])
