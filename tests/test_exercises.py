@@ -33,7 +33,6 @@ WITHOUT = {  # lessons without exercises
     "layer_table_tools",
     "learned_representations",
     "small_devices",
-    "smallest_networks",
 }
 
 

@@ -138,6 +138,19 @@ def _tensor(value) -> torch.Tensor:
     return value.detach().cpu().to_dense()
 
 
+def _two_tensors(value) -> tuple[torch.Tensor, torch.Tensor]:
+    "Two tensors of real numbers in float64; a list of them serves as well as a tuple."
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError
+    for part in value:
+        if not isinstance(part, (torch.Tensor, np.ndarray)):
+            raise Unfit(f"{described(part)} as one of them")
+    first, second = map(_tensor, value)
+    if first.is_complex() or second.is_complex():
+        raise Unfit("one of complex numbers")
+    return first.double(), second.double()
+
+
 def _any_number(value) -> int | float:
     "A real number, or the only one of an array; nan and inf are numbers here."
     if isinstance(value, (torch.Tensor, np.ndarray)):
@@ -225,6 +238,7 @@ WHOLE = Kind("a whole number", _whole)
 ARRAY = Kind("an array of numbers", _array)  # float64, all finite
 VALUES = Kind("an array of numbers", _values)  # of any real type, nan included
 TENSOR = Kind("a tensor", _tensor)
+TWO_TENSORS = Kind("two tensors", _two_tensors)
 FUNCTION = Kind("a function", _function)
 LIST = Kind("a list", _list)
 TEXT = Kind("a text", _text)
