@@ -32,7 +32,6 @@ WITHOUT = {  # lessons without exercises
     "fine_tuning",
     "layer_table_tools",
     "learned_representations",
-    "small_devices",
 }
 
 
