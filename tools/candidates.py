@@ -65,6 +65,7 @@ def best_candidates() -> list[Recipe]:
         VERSION_0_1,
         VERSION_0_1.replace(name="distilled-decay-20", weight_decay=WEIGHT_DECAY),
         long_plain.replace(name="strong-120", **STRONG),
+        VERSION_0_1.replace(name="distilled-60", epochs=60),
     ]
     return recipes
 
@@ -200,8 +201,10 @@ def make_runs(protocol: Protocol, folder: Path) -> tuple[list[RunRecord], dict[s
     if faults:
         return records, faults
     chosen = best_first(recipes, records)[: protocol.finalists]
-    final = make_specs(chosen, FINAL_FOLDS, fold_splits, EXECUTION)
-    faults = sweep(final, folder, JOBS, test=False)
+    faults = sweep(
+        make_specs(chosen, FINAL_FOLDS, fold_splits, EXECUTION), folder, JOBS, test=False
+    )
+    final = make_specs(recipes, FINAL_FOLDS, fold_splits, EXECUTION)  # of earlier finalists, too
     return records + read_records(folder, final), faults
 
 
