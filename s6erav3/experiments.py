@@ -367,7 +367,8 @@ def fold_table(records: list[RunRecord], n_folds: int = 5) -> pd.DataFrame:
 
     `folds` is their number; `common folds` the mean of the folds on which all recipes were
     trained; `all folds` that of `n_folds` folds, without a value for a recipe that lacks one;
-    `minutes` those of the fastest run, undisturbed. Accuracies after the last epoch."""
+    `minutes` those of the fastest run on the common folds, undisturbed. Accuracies after the
+    last epoch."""
     rows = [
         {
             "recipe": record["recipe_name"],
@@ -379,10 +380,11 @@ def fold_table(records: list[RunRecord], n_folds: int = 5) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows).pivot(index="recipe", columns="fold")
     accuracy = table["accuracy"].reindex(columns=range(n_folds))
+    common = accuracy.dropna(axis=1)
     columns = {
         "folds": accuracy.notna().sum(axis=1),
-        "common folds": accuracy.dropna(axis=1).mean(axis=1),
+        "common folds": common.mean(axis=1),
         "all folds": accuracy.mean(axis=1, skipna=False),
-        "minutes": table["minutes"].min(axis=1),
+        "minutes": table["minutes"][common.columns].min(axis=1),
     }
     return pd.DataFrame(columns)

@@ -149,8 +149,8 @@ def check_layout(stages):
     field = table[table.kind == "Conv2d"].receptive_field.iloc[-1]
     if field < IMAGE:
         return (
-            f"A position of the last maps sees {field:g} rows and columns, not {IMAGE}. A further "
-            "3×3 convolution adds 2 of them at 28×28, 4 at 14×14, and 8 at 7×7."
+            f"The receptive field of the last convolution is {field:g}; it should be at least "
+            f"{IMAGE}. A further 3×3 convolution adds 2 to it at 28×28, 4 at 14×14, and 8 at 7×7."
         )
     if parameters >= PARAMETERS:
         return (
