@@ -55,6 +55,15 @@ def test_only_the_best_four_are_trained_on_the_last_folds(sweeps):
     assert len(records) == 5 * 2 + 4 * 3
 
 
+def test_a_late_candidate_leaves_the_runs_of_the_finalist_whose_place_it_takes(sweeps, monkeypatch):
+    candidates.make_runs(PROTOCOL, Path("runs"))
+    monkeypatch.setitem(ACCURACIES, "late", 99.45)
+    records, _ = candidates.make_runs(PROTOCOL, Path("runs"))
+    assert "fourth-seed2" not in sweeps[3] and "late-seed2" in sweeps[3]
+    n_runs = {name: [r["recipe_name"] for r in records].count(name) for name in ACCURACIES}
+    assert n_runs["fourth"] == n_runs["late"] == 5 and n_runs["first"] == 2
+
+
 def test_after_a_fault_nobody_is_chosen(sweeps, monkeypatch):
     faults = {"first-seed0": "a fault"}
     monkeypatch.setattr(candidates, "sweep", lambda *args, **options: faults)

@@ -201,11 +201,10 @@ def make_runs(protocol: Protocol, folder: Path) -> tuple[list[RunRecord], dict[s
     if faults:
         return records, faults
     chosen = best_first(recipes, records)[: protocol.finalists]
-    faults = sweep(
-        make_specs(chosen, FINAL_FOLDS, fold_splits, EXECUTION), folder, JOBS, test=False
-    )
-    final = make_specs(recipes, FINAL_FOLDS, fold_splits, EXECUTION)  # of earlier finalists, too
-    return records + read_records(folder, final), faults
+    final = make_specs(chosen, FINAL_FOLDS, fold_splits, EXECUTION)
+    faults = sweep(final, folder, JOBS, test=False)
+    made = make_specs(recipes, FINAL_FOLDS, fold_splits, EXECUTION)  # also of earlier finalists
+    return records + read_records(folder, made), faults
 
 
 def simplicity(recipe: Recipe) -> tuple[bool, ...]:
