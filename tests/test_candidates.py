@@ -3,6 +3,7 @@
 import json
 import statistics
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_a_late_candidate_leaves_the_runs_of_the_finalist_whose_place_it_takes(s
     monkeypatch.setitem(ACCURACIES, "late", 99.45)
     records, _ = candidates.make_runs(PROTOCOL, Path("runs"))
     assert "fourth-seed2" not in sweeps[3] and "late-seed2" in sweeps[3]
-    n_runs = {name: [r["recipe_name"] for r in records].count(name) for name in ACCURACIES}
+    n_runs = Counter(record["recipe_name"] for record in records)
     assert n_runs["fourth"] == n_runs["late"] == 5 and n_runs["first"] == 2
 
 
