@@ -19,7 +19,7 @@ from s6erav3.ablations import (
     scaled_recipe,
 )
 from s6erav3.experiments import results_table
-from s6erav3.models.model import CHANNELS, MNISTModel, count_parameters
+from s6erav3.models.model import MNISTModel, count_parameters
 from s6erav3.models.weights import load_pretrained
 from s6erav3.training.recipe import Recipe
 from s6erav3.training.record import read_record, read_study
@@ -81,9 +81,11 @@ def test_recipes_are_found_by_name():
         get_recipes("ablation-floor")
 
 
-def test_a_point_of_the_frontier_differs_from_smallest_99_in_time_and_width():
-    fields = {"name": "frontier-6926", "epochs": 8, "no_aug_epochs": 2, "channels": CHANNELS}
-    assert asdict(scaled_recipe(1)) == asdict(Recipe.smallest_99()) | fields
+def test_a_point_of_the_frontier_has_half_of_the_augmentation_of_the_step_muon():
+    amounts = ("rotation", "scale", "translate", "shear", "elastic_std")
+    start = asdict(ablation("muon"))
+    half = {amount: start[amount] / 2 for amount in amounts}
+    assert asdict(scaled_recipe(1)) == start | half | {"name": "frontier-6926"}
 
 
 BEFORE = pd.Series([99.0, 99.2, 99.1, 98.9])

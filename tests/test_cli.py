@@ -81,7 +81,7 @@ def test_the_default_recipe_is_fast(call):
 
 
 def test_a_recipe_with_a_teacher_trains_it_first(call):
-    status, out, _ = call(f"train {SMALL} --recipe best --epochs 2 --val-size 0")
+    status, out, _ = call(f"train {SMALL} --set teacher_width=3 --epochs 2 --val-size 0")
     assert status == 0 and "First a teacher of 59,350 parameters" in out
     assert len(read("record.json")["teacher"]["history"]) == 1
 

@@ -28,6 +28,7 @@ from running import (
     start,
     wait_for_line,
 )
+from s6erav3.ablations import get_recipes
 from s6erav3.data.augment import normalize, to_float
 from s6erav3.data.mnist import load_splits
 from s6erav3.files import exclusive_lock
@@ -54,8 +55,10 @@ def splits():
 # Interrupted in this process
 
 
-QUICK_CASES = [("original", "off"), ("best", "off")]  # `best` has everything that a recipe can have
-OTHER_CASES = [case for case in product(RECIPES, ("off", "on")) if case not in QUICK_CASES]
+WITH_TEACHER = "ablation-teacher"
+QUICK_CASES = [("original", "off"), (WITH_TEACHER, "off")]
+ALL_CASES = product((*RECIPES, WITH_TEACHER), ("off", "on"))
+OTHER_CASES = [case for case in ALL_CASES if case not in QUICK_CASES]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,7 @@ OTHER_CASES = [case for case in product(RECIPES, ("off", "on")) if case not in Q
     [*QUICK_CASES, *(pytest.param(*case, marks=thorough) for case in OTHER_CASES)],
 )
 def test_every_recipe_resumes_bit_for_bit(name, compile, splits, tmp_path, keep):
-    named = Recipe.named(name)
+    [named] = get_recipes(name)
     recipe = named.replace(epochs=4, no_aug_epochs=min(1, named.no_aug_epochs))
     spec = RunSpec(recipe, splits, seed=3, execution=replace(EAGER, compile=compile))
     uninterrupted, record = run_recipe(spec, **QUIET)

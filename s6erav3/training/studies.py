@@ -57,17 +57,17 @@ def ablation(name: str) -> Recipe:
 
 # %% ../../nbs/internals/study_recipes.ipynb #1de0a7f1
 WIDTH_MULTIPLIERS = (1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 1, 7 / 5, 19 / 10)
+_HALF = {"rotation": 4.0, "scale": 0.04, "translate": 0.03, "shear": 2.5, "elastic_std": 0.35}
 
 
 def scaled_recipe(multiplier: float) -> Recipe:
     """The recipe of a point of the frontier, named after its number of parameters.
 
-    It has `multiplier` times the published channels (rounded), and trains like `smallest_99`,
-    but for eight epochs."""
+    It has `multiplier` times the published channels (rounded), and trains like the step `muon` of
+    the ablation, with half of its augmentation."""
     channels = tuple(round(multiplier * c) for c in CHANNELS)
     name = f"frontier-{count_parameters(MNISTModel(channels))}"
-    shorter = Recipe.smallest_99().replace(epochs=8, no_aug_epochs=2)
-    return shorter.replace(name=name, channels=channels)
+    return ablation("muon").replace(name=name, channels=channels, **_HALF)
 
 # %% ../../nbs/internals/study_recipes.ipynb #43a0c8ef
 def get_recipes(name: str) -> list[Recipe]:
