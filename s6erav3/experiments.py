@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky import ProcessPoolExecutor, as_completed
+from scipy import stats
 from torch import nn
 
 from .anatomy.table import layer_table
@@ -302,8 +303,9 @@ def summarize(records: list[RunRecord]) -> pd.DataFrame:
 def results_table(tested: list[RunRecord], validated: list[RunRecord]) -> pd.DataFrame:
     """For each recipe with `tested` records: accuracies over seeds, in per cent.
 
-    Validation accuracies, of the last epoch and of the best, are those of the runs in
-    `validated` that have the same recipe under any name."""
+    `low` to `high` is the 95 % interval of the mean, by Student's t distribution. Validation
+    accuracies, of the last epoch and of the best, are those of the runs in `validated` that have
+    the same recipe under any name."""
     runs: dict[str, list[RunRecord]] = {}
     for record in tested:
         runs.setdefault(record["recipe_name"], []).append(record)
@@ -314,6 +316,7 @@ def results_table(tested: list[RunRecord], validated: list[RunRecord]) -> pd.Dat
 def _result_row(runs: list[RunRecord], validated: list[RunRecord]) -> dict:
     recipe = Recipe.from_record(runs[0])
     test = pd.Series([r["test_accuracy"] for r in runs])
+    low, high = stats.t.interval(0.95, len(test) - 1, test.mean(), test.sem())
     validation = _validation_accuracies(recipe, validated)
     return {
         "parameters": runs[0]["parameters"],
@@ -321,6 +324,8 @@ def _result_row(runs: list[RunRecord], validated: list[RunRecord]) -> dict:
         "seeds": len(test),
         "mean": test.mean(),
         "std": test.std(),
+        "low": low,
+        "high": high,
         "min": test.min(),
         "max": test.max(),
         "validation, seeds": len(validation),

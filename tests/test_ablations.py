@@ -227,6 +227,13 @@ def test_test_accuracies_exceed_validation_accuracies(tested):
     assert (excess.round(2) >= 0.07).all()
 
 
+def test_the_interval_of_a_mean_is_that_of_a_t_test(tested):
+    accuracies = [r["test_accuracy"] for r in tested if r["recipe_name"] == "original"]
+    expected = stats.ttest_1samp(accuracies, 0).confidence_interval(0.95)
+    row = results_table(tested, []).loc["original"]
+    assert np.allclose((row["low"], row["high"]), expected)
+
+
 def test_the_quoted_means(tested):
     board = results_table(tested, [])
     mean = board["mean"]
