@@ -34,6 +34,7 @@ STUDIES = (
     "search",
     "compiled",
     "pilot",
+    "held_out",
     "candidates/best",
     "candidates/thousand-stages",
     "candidates/fast",
