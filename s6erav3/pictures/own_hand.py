@@ -186,7 +186,7 @@ FINE_TUNING = Recipe(
     "fine_tuning",
     epochs=6,
     batch_size=40,
-    learning_rate=0.02,
+    learning_rate=0.005,
     schedule="one_cycle",
     scale=0.1,
     translate=0.05,
