@@ -275,6 +275,17 @@ def test_files_are_named_after_recipe_and_seed():
     assert not faults, listed(faults)
 
 
+def test_no_run_is_a_copy_of_another_seed():
+    first = {}
+    copies = []
+    for place, record in all_records().items():
+        losses = tuple(row["train_loss"] for row in record["history"])
+        other = first.setdefault((record["recipe_name"], losses), record["seed"])
+        if other != record["seed"]:
+            copies.append(f"{place}: the losses of seed {other}")
+    assert not copies, listed(copies)
+
+
 def test_studies_say_their_command_and_their_number_of_runs():
     faults = []
     for study in STUDIES:
