@@ -24,7 +24,7 @@ quiz = make_quiz(
             "a": "All seeds share the test images, so only the training differs.",
             "b": "That is what the interval describes, and it is wider.",
             "c": (
-                "All ten were measured on the same test images, so their noise is not in the 0.03."
+                "All ten were measured on the same test images, so their noise is not in the 0.08."
             ),
         },
     ),

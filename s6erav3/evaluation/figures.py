@@ -66,8 +66,8 @@ def plot_seeds(runs: pd.Series, interval: tuple, of: str) -> plt.Axes:
     ax.axhspan(*interval, color="#DDDDDD")
     ax.axhline(runs.mean(), color="black", ls="--")
     ax.plot(runs.index, runs, "o", color="#0072B2")
-    below_top = interval[1] - 0.05 * (interval[1] - interval[0])
-    ax.text(runs.index.to_numpy().mean(), below_top, of, ha="center", va="top")
+    above_bottom = interval[0] + 0.05 * (interval[1] - interval[0])
+    ax.text(runs.index.to_numpy().mean(), above_bottom, of, ha="center", va="bottom")
     ax.text(runs.index[-1] + 0.9, runs.mean(), "mean", ha="right", va="bottom")
     ax.set(xlabel="seed", ylabel="test accuracy (%)", xticks=runs.index)
     ax.set_xlim(runs.index[0] - 0.5, runs.index[-1] + 1)
@@ -83,7 +83,8 @@ def plot_selection(
 ) -> plt.Axes:
     "Two histograms of the accuracy of chosen runs; return the axes."
     ax = plt.subplots(figsize=(6.8, 3.4), layout="constrained")[1]
-    bins = np.arange(99.2, 99.98, 0.02)
+    low, high = min(on_new_images), max(where_chosen)
+    bins = np.arange(round(low, 2) - 0.1, round(high, 2) + 0.12, 0.02)
     tops = []
     for values, colour in [(on_new_images, "#0072B2"), (where_chosen, "#D55E00")]:
         heights, edges = np.histogram(values, bins)
