@@ -33,7 +33,7 @@ quiz = make_quiz(
         {
             "a": "Random mistakes leave more than half of the pairs empty, too.",
             "b": "Only the comparison with random mistakes shows a difference.",
-            "c": "Some simulations of random mistakes have such pairs, too.",
+            "c": "A fifth of the simulations of random mistakes have such a pair, too.",
         },
     ),
     (

@@ -68,7 +68,7 @@ def plot_seeds(runs: pd.Series, interval: tuple, of: str) -> plt.Axes:
     ax.plot(runs.index, runs, "o", color="#0072B2")
     above_bottom = interval[0] + 0.05 * (interval[1] - interval[0])
     ax.text(runs.index.to_numpy().mean(), above_bottom, of, ha="center", va="bottom")
-    ax.text(runs.index[-1] + 0.9, runs.mean(), "mean", ha="right", va="bottom")
+    ax.text(runs.index[-1] + 0.9, runs.mean(), "mean", ha="right", va="top")
     ax.set(xlabel="seed", ylabel="test accuracy (%)", xticks=runs.index)
     ax.set_xlim(runs.index[0] - 0.5, runs.index[-1] + 1)
     inside = runs.between(*interval).sum()
@@ -84,7 +84,7 @@ def plot_selection(
     "Two histograms of the accuracy of chosen runs; return the axes."
     ax = plt.subplots(figsize=(6.8, 3.4), layout="constrained")[1]
     low, high = min(on_new_images), max(where_chosen)
-    bins = np.arange(round(low, 2) - 0.1, round(high, 2) + 0.12, 0.02)
+    bins = np.arange(round(low, 2) - 0.1, round(high, 2) + 0.2, 0.02)
     tops = []
     for values, colour in [(on_new_images, "#0072B2"), (where_chosen, "#D55E00")]:
         heights, edges = np.histogram(values, bins)
@@ -158,7 +158,7 @@ def plot_calibration(
     confidence = 100 * bins["confidence"]
     ax.errorbar(confidence, accuracy, bars, fmt="o", color="#0072B2", capsize=3, label=label)
     ax.set(xlabel="confidence (%)", ylabel="accuracy (%)")
-    ax.set_title("Lower confidence, lower accuracy")
+    ax.set_title("Low confidence, low accuracy")
     ax.legend()
     return ax
 
@@ -253,8 +253,8 @@ def plot_disputed(
 
 # %% ../../nbs/internals/evaluation_figures.ipynb #e6e7fbee
 def _write_heights(ax: plt.Axes, heights: pd.Series, base: pd.Series) -> None:
-    "Write each bar's height into it."
-    for x, height in heights[heights > 0].items():
+    "Write the height of each bar of three or more into it; there is no room in lower ones."
+    for x, height in heights[heights > 2].items():
         middle = base[x] + height / 2
         ax.text(x, middle, height, ha="center", va="center", color="white", fontsize=9)
 
@@ -268,13 +268,12 @@ def plot_overlap(counts: pd.DataFrame) -> plt.Axes:
     base = pd.Series(0, index=counts.index)
     for opinion, colour in OPINION_COLOURS.items():
         heights = counts[opinion]
-        ax.bar(heights.index, heights, bottom=base, color=colour)
-        _write_heights(ax, heights, base)
         text = opinion if opinion == "not asked" else f"people {opinion}"
-        middle = base.iloc[-1] + heights.iloc[-1] / 2
-        ax.text(len(counts) + 0.55, middle, text, color=colour, va="center")
+        ax.bar(heights.index, heights, bottom=base, color=colour, label=text)
+        _write_heights(ax, heights, base)
         base = base + heights
-    ax.set(xticks=counts.index, xlim=(0.3, len(counts) + 2.6), ylabel="images")
+    ax.legend(reverse=True)
+    ax.set(xticks=counts.index, ylabel="images")
     ax.set_xlabel(f"misclassified by this many of the {len(counts)} networks")
     once, always = base.iloc[0], base.iloc[-1]
     ax.set_title(f"{once} images are misclassified by one network only, {always} by all")
