@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -467,7 +468,8 @@ def test_the_stress_run_stopped_runs_often_enough():
         found = stress("kills")[name]
         assert len(found["kills"]) >= 30, name
         assert found["identical_weights"], name
-    assert len(stress("stops")) == 2 * len(RECIPES)
+    cases = product((*RECIPES, "ablation-teacher"), ("not compiled", "compiled"))
+    assert set(stress("stops")) == {", ".join(case) for case in cases}
     for name, row in stress("stops").items():
         assert row["the_same_weights"], name
 
