@@ -151,8 +151,8 @@ def _accuracy_fault(model, finetuned, test):
     if clean < clean_before - 5:
         return (
             f"Its accuracy on noise rises ({change}), but that on clean images falls "
-            f"({clean_before:.0f} → {clean:.0f} %). A smaller learning rate, or clean images among "
-            "the noisy ones, forget less."
+            f"({clean_before:.0f} → {clean:.0f} %). With clean images among "
+            "the noisy ones it forgets less."
         )
 
 

@@ -50,7 +50,7 @@ GENTLE = Recipe(
     "noisy",
     epochs=1,
     batch_size=50,
-    learning_rate=0.05,
+    learning_rate=0.1,
     schedule="constant",
     rotation=0,
     dropout=0.0,
