@@ -16,6 +16,7 @@ os.environ["S6ERAV3_OFFLINE"] = "1"
 os.environ.setdefault("PYTHONUTF8", "1")  # for what tests start and read
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # or each of several processes would use all processors
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # or threads that wait would keep them busy
 
 QUICK = {  # the modules that `make quick` runs
     "test_cli",

@@ -144,6 +144,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         sys.stdout.reconfigure(errors="replace")  # a console may lack some characters
     if given.workers > 1:
         os.environ["OMP_NUM_THREADS"] = "1"  # or each of several processes would use all processors
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # or threads that wait would keep them busy
     try:
         planned = plan(given, root)
     except (OSError, ValueError) as error:
