@@ -16,6 +16,7 @@ from s6erav3.models.model import count_parameters
 from s6erav3.training.recipe import Recipe
 
 ACCURACIES = {"first": 99.1, "second": 99.5, "third": 99.4, "fourth": 99.2, "fifth": 99.3}
+NO_IMAGES = Splits(Digits([], []), None, Digits([], []), "digits")
 PROTOCOL = candidates.Protocol(lambda: [Recipe(name) for name in ACCURACIES])
 
 
@@ -40,36 +41,55 @@ def sweeps(monkeypatch):
         names = sum(made, [])
         return [record(spec) for spec in specs if spec.name in names]
 
-    digits = Splits(Digits([], []), None, Digits([], []), "digits")
     monkeypatch.setattr(candidates, "sweep", sweep)
-    monkeypatch.setattr(candidates, "fold_splits", lambda fold: digits)
+    monkeypatch.setattr(candidates, "fold_splits", lambda fold: NO_IMAGES)
     monkeypatch.setattr(candidates, "read_records", read_records)
     return made
 
 
 def test_only_the_best_four_are_trained_on_the_last_folds(sweeps):
-    records, faults = candidates.make_runs(PROTOCOL, Path("runs"))
-    assert not faults
+    assert not candidates.make_runs(PROTOCOL, Path("runs"))
     assert sweeps[0] == [f"{name}-seed{seed}" for seed in (0, 1) for name in ACCURACIES]
     last = ("second", "third", "fifth", "fourth")
     assert sweeps[1] == [f"{name}-seed{seed}" for seed in (2, 3, 4) for name in last]
-    assert len(records) == 5 * 2 + 4 * 3
+    assert len(candidates.finished_runs(PROTOCOL, Path("runs"))) == 5 * 2 + 4 * 3
 
 
 def test_a_late_candidate_leaves_the_runs_of_the_finalist_whose_place_it_takes(sweeps, monkeypatch):
     candidates.make_runs(PROTOCOL, Path("runs"))
     monkeypatch.setitem(ACCURACIES, "late", 99.45)
-    records, _ = candidates.make_runs(PROTOCOL, Path("runs"))
+    candidates.make_runs(PROTOCOL, Path("runs"))
+    records = candidates.finished_runs(PROTOCOL, Path("runs"))
     assert "fourth-seed2" not in sweeps[3] and "late-seed2" in sweeps[3]
     n_runs = Counter(record["recipe_name"] for record in records)
     assert n_runs["fourth"] == n_runs["late"] == 5 and n_runs["first"] == 2
 
 
-def test_after_a_fault_nobody_is_chosen(sweeps, monkeypatch):
+def test_after_a_fault_nobody_is_chosen(sweeps, monkeypatch, tmp_path, capsys):
     faults = {"first-seed0": "a fault"}
+    candidates.make_runs(PROTOCOL, tmp_path)
     monkeypatch.setattr(candidates, "sweep", lambda *args, **options: faults)
-    records, found = candidates.make_runs(PROTOCOL, Path("runs"))
-    assert found == faults and not records and not sweeps
+    assert candidates.make_runs(PROTOCOL, tmp_path) == faults
+    assert candidates.main(["best", "--output-dir", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert "first-seed0: a fault" in printed.err and "chosen" not in printed.out
+
+
+def test_records_that_are_there_are_taken_over_and_written_again(monkeypatch, tmp_path, capsys):
+    def sweep(specs, folder, jobs, test):
+        raise AssertionError("a run is made")
+
+    monkeypatch.setattr(candidates, "sweep", sweep)
+    monkeypatch.setattr(candidates, "fold_splits", lambda fold: NO_IMAGES)
+    arguments = ["thousand-stages", "--output-dir", str(tmp_path), "--collect"]
+    assert candidates.main([*arguments, "--resume"]) == 0
+    recorded, written = (
+        candidates.read_study(folder / "thousand-stages.jsonl")
+        for folder in (candidates.RECORDS, tmp_path)
+    )
+    assert len(written) == 24
+    assert all(record in recorded for record in written)
+    assert "chosen" not in capsys.readouterr().out
 
 
 def finished(name, accuracies):

@@ -2,8 +2,9 @@
 
 Each candidate is trained on two folds of the 60,000 training images, and the finalists on three
 more folds, without the test set; results/PROTOCOL.md says what for. Runs that are finished are
-kept, so that the same call goes on where an earlier one stopped. At the end the rule of the
-protocol names the recipe that is chosen, and the records are written into NAME.jsonl.
+kept, so that the same call goes on where an earlier one stopped; with --resume also where the
+records in results/candidates/ stop. At the end the rule of the protocol names the recipe that is
+chosen, and the records are written into NAME.jsonl.
 """
 
 import argparse
@@ -17,7 +18,12 @@ from s6erav3.data.mnist import Splits, load_splits
 from s6erav3.experiments import make_specs, multiply_adds, read_records, summarize, sweep
 from s6erav3.training.execution import ExecutionConfig
 from s6erav3.training.recipe import Recipe
-from s6erav3.training.record import RunRecord, read_study, write_study
+from s6erav3.training.record import (
+    RunRecord,
+    read_study,
+    write_record,
+    write_study,
+)
 
 SCREENING_FOLDS = (0, 1)
 FINAL_FOLDS = (2, 3, 4)
@@ -186,25 +192,35 @@ def fold_splits(fold: int) -> Splits:
     return load_splits("mnist", val_size=VAL_SIZE, fold=fold)
 
 
+def unpack_study(path: Path, folder: Path):
+    "Write each record of a study as that of a finished run in `folder`."
+    for record in read_study(path):
+        run = folder / f"{record['recipe_name']}-seed{record['seed']}"
+        run.mkdir(parents=True, exist_ok=True)
+        write_record(record, run / "record.json")
+
+
+def finished_runs(protocol: Protocol, folder: Path) -> list[RunRecord]:
+    "The records of all runs in `folder`, also of those who were finalists earlier."
+    folds = SCREENING_FOLDS + FINAL_FOLDS
+    return read_records(folder, make_specs(protocol.recipes(), folds, fold_splits, EXECUTION))
+
+
 def best_first(recipes: list[Recipe], records: list[RunRecord]) -> list[Recipe]:
     "The recipes by their mean validation accuracy in `records`."
     means = summarize(records)["validation, mean"]
     return sorted(recipes, key=lambda recipe: means[recipe.name], reverse=True)
 
 
-def make_runs(protocol: Protocol, folder: Path) -> tuple[list[RunRecord], dict[str, str]]:
-    "The records of the screening and of the finalists, and the faults by run."
+def make_runs(protocol: Protocol, folder: Path) -> dict[str, str]:
+    "Make the runs of the screening and of the finalists that are missing; the faults by run."
     recipes = protocol.recipes()
     screening = make_specs(recipes, SCREENING_FOLDS, fold_splits, EXECUTION)
-    faults = sweep(screening, folder, JOBS, test=False)
-    records = read_records(folder, screening)
-    if faults:
-        return records, faults
-    chosen = best_first(recipes, records)[: protocol.finalists]
-    final = make_specs(chosen, FINAL_FOLDS, fold_splits, EXECUTION)
-    faults = sweep(final, folder, JOBS, test=False)
-    made = make_specs(recipes, FINAL_FOLDS, fold_splits, EXECUTION)  # also of earlier finalists
-    return records + read_records(folder, made), faults
+    if faults := sweep(screening, folder, JOBS, test=False):
+        return faults
+    finalists = best_first(recipes, read_records(folder, screening))[: protocol.finalists]
+    final = make_specs(finalists, FINAL_FOLDS, fold_splits, EXECUTION)
+    return sweep(final, folder, JOBS, test=False)
 
 
 def simplicity(recipe: Recipe) -> tuple[bool, ...]:
@@ -245,20 +261,30 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("protocol", choices=PROTOCOLS)
     parser.add_argument("--output-dir", type=Path, default=Path("runs"))
+    parser.add_argument(
+        "--resume", action="store_true", help="keep the runs recorded in results/candidates/"
+    )
+    parser.add_argument(
+        "--collect", action="store_true", help="make no runs; write the records of those finished"
+    )
     args = parser.parse_args(arguments)
+    folder = args.output_dir / args.protocol
     try:
         protocol = PROTOCOLS[args.protocol]
-        records, faults = make_runs(protocol, args.output_dir / args.protocol)
+        if args.resume:
+            unpack_study(RECORDS / f"{args.protocol}.jsonl", folder)
+        faults = {} if args.collect else make_runs(protocol, folder)
+        records = finished_runs(protocol, folder)
     except (OSError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     print(summarize(records).to_string(float_format="%.3f"))
-    for run, fault in faults.items():
-        print(f"Error: {run}: {fault}", file=sys.stderr)
-    if faults:
-        return 1
     command = f"python tools/candidates.py {args.protocol}"
     write_study(records, command, args.output_dir / f"{args.protocol}.jsonl")
+    for run, fault in faults.items():
+        print(f"Error: {run}: {fault}", file=sys.stderr)
+    if faults or args.collect:
+        return bool(faults)
     if protocol.is_timed:
         print(f"to be timed: {', '.join(admitted(protocol.recipes(), records))}")
     else:
