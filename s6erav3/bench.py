@@ -222,8 +222,9 @@ def bench(
 ) -> list[dict]:
     """Several training loops, timed in turn: a row for each.
 
-    `name`; `seconds_per_epoch`, the median; `spread`, the interquartile range of these seconds;
-    `ratio_to_published`, how many times faster than the published loop."""
+    `name`; `seconds`, those of an epoch by each timing, in the order in which they were made;
+    `seconds_per_epoch`, their median; `spread`, their interquartile range; `ratio_to_published`,
+    how many times faster than the published loop."""
     per_epoch = math.ceil(len(splits.train.labels) / recipe.batch_size)
     names = dict.fromkeys(["published loop", *names])
     loops = {name: _build_loop(name, splits.train, recipe, device) for name in names}
@@ -232,19 +233,19 @@ def bench(
     with CountProgress((repeats + 1) * per_repeat, "timing", every=every) as progress:
         reported = {name: _reported(loop, progress) for name, loop in loops.items()}
         times = interleaved_timing(reported, min(batches, per_epoch), repeats)
-    published = float(np.median(times["published loop"]))
-    return [_row(name, seconds, published, per_epoch) for name, seconds in times.items()]
+    published = per_epoch * float(np.median(times["published loop"]))
+    return [_row(name, per_epoch * np.array(own), published) for name, own in times.items()]
 
 
-def _row(name: str, seconds: list[float], published: float, per_epoch: int) -> dict:
-    "A row of the table, from the seconds per batch of a loop."
-    median = float(np.median(seconds))
-    low, high = np.percentile(seconds, [25, 75])
+def _row(name: str, seconds: np.ndarray, published: float) -> dict:
+    "A row of the table, from the seconds per epoch of a loop and the median of the published one."
+    low, median, high = np.percentile(seconds, [25, 50, 75]).tolist()
     return {
         "name": name,
-        "seconds_per_epoch": per_epoch * median,
-        "spread": per_epoch * float(high - low),
+        "seconds_per_epoch": median,
+        "spread": high - low,
         "ratio_to_published": published / median,
+        "seconds": seconds.tolist(),
     }
 
 # %% ../nbs/advanced/performance.ipynb #431fae7a

@@ -82,6 +82,7 @@ def test_bench_summarises_the_times(splits, monkeypatch):
     assert published["name"] == "published loop" and published["ratio_to_published"] == 1
     assert np.isclose(published["seconds_per_epoch"], 3 * n_batches)
     assert np.isclose(ours["seconds_per_epoch"], 1.5 * n_batches)
+    assert np.allclose(ours["seconds"], n_batches * np.array(times["ours"]))
     assert np.isclose(ours["spread"], 0.5 * n_batches) and ours["ratio_to_published"] == 2
 
 
