@@ -747,7 +747,9 @@ def sweep(
 @app.command()
 def bench(
     batches: Annotated[int, typer.Option(min=1, help="Batches timed at once.")] = 12,
-    repeats: Annotated[int, typer.Option(min=1, help="How often each loop is timed.")] = 25,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Rounds; in each, every loop is timed once.")
+    ] = 25,
     as_json: Annotated[
         Optional[Path],
         typer.Option("--json", help="Write the rows and the machine to this file."),
@@ -758,7 +760,7 @@ def bench(
     ] = "auto",
     device: Device = "auto",
 ):
-    """Time training loops in turn: the published one, PyTorch's example, and the steps to ours.
+    """Time training loops in rounds: the published one, PyTorch's example, and the steps to ours.
 
     Leave the machine alone meanwhile."""
     import json
