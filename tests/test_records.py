@@ -39,6 +39,7 @@ STUDIES = (
     "held_out",
     "candidates/best",
     "candidates/thousand-stages",
+    "candidates/three-thousand-stages",
     "candidates/fast",
 )
 OPTIONAL = {"fold", "teacher", "classes"}  # the first records, and those of digits, lack them
