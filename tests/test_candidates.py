@@ -75,6 +75,13 @@ def test_after_a_fault_nobody_is_chosen(sweeps, monkeypatch, tmp_path, capsys):
     assert "first-seed0: a fault" in printed.err and "chosen" not in printed.out
 
 
+def test_without_a_finished_run_nothing_is_collected(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(candidates, "fold_splits", lambda fold: NO_IMAGES)
+    assert candidates.main(["best", "--output-dir", str(tmp_path), "--collect"]) == 1
+    assert capsys.readouterr().err == f"Error: no run in {tmp_path / 'best'} is finished\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_records_that_are_there_are_taken_over_and_written_again(monkeypatch, tmp_path, capsys):
     def sweep(specs, folder, jobs, test):
         raise AssertionError("a run is made")

@@ -275,6 +275,8 @@ def main(arguments: list[str] | None = None) -> int:
             unpack_study(RECORDS / f"{args.protocol}.jsonl", folder)
         faults = {} if args.collect else make_runs(protocol, folder)
         records = finished_runs(protocol, folder)
+        if not records and not faults:
+            raise ValueError(f"no run in {folder} is finished")
     except (OSError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
