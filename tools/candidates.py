@@ -127,6 +127,22 @@ def chosen_by(name: str) -> Recipe:
     return next(recipe for recipe in recipes if recipe.name == chosen)
 
 
+def thousand_pilot() -> list[Recipe]:
+    "Learning rates for the layout that was chosen from `thousand_stages`, for 30 epochs each."
+    layout = chosen_by("thousand-stages")
+
+    def with_rates(name: str, factor: float) -> Recipe:
+        rates = {"learning_rate": 0.3 * factor, "muon_lr": 0.02 * factor}
+        return layout.replace(name=name, **rates)
+
+    return [
+        with_rates("rate-half", 1 / 2),
+        with_rates("rate-quarter", 1 / 4),
+        layout.replace(name="sgd", muon_lr=0.0),
+        with_rates("rate-double", 2),
+    ]
+
+
 def thousand() -> list[Recipe]:
     "Ways to train the layout that was chosen from `thousand_stages`, for 150 epochs each."
     layout = chosen_by("thousand-stages")
@@ -173,7 +189,8 @@ class Protocol:
     "Which recipes are compared, and how many of them are trained on the final folds."
 
     recipes: Callable[[], list[Recipe]]
-    finalists: int = 4
+    finalists: int = 4  # 0 for a pilot, by which nothing is chosen
+    screening_folds: tuple[int, ...] = SCREENING_FOLDS
     is_timed: bool = False  # whether the fastest of those admitted is chosen, as for `fast`
 
 
@@ -181,6 +198,7 @@ PROTOCOLS = {
     "best": Protocol(best_candidates),
     "thousand-stages": Protocol(thousand_stages),
     "three-thousand-stages": Protocol(three_thousand_stages, finalists=2),
+    "thousand-pilot": Protocol(thousand_pilot, finalists=0, screening_folds=(0,)),
     "thousand": Protocol(thousand, finalists=2),
     "three-thousand": Protocol(three_thousand, finalists=2),
     "fast": Protocol(fast_candidates, finalists=10, is_timed=True),
@@ -215,7 +233,7 @@ def best_first(recipes: list[Recipe], records: list[RunRecord]) -> list[Recipe]:
 def make_runs(protocol: Protocol, folder: Path) -> dict[str, str]:
     "Make the runs of the screening and of the finalists that are missing; the faults by run."
     recipes = protocol.recipes()
-    screening = make_specs(recipes, SCREENING_FOLDS, fold_splits, EXECUTION)
+    screening = make_specs(recipes, protocol.screening_folds, fold_splits, EXECUTION)
     if faults := sweep(screening, folder, JOBS, test=False):
         return faults
     finalists = best_first(recipes, read_records(folder, screening))[: protocol.finalists]
@@ -289,7 +307,7 @@ def main(arguments: list[str] | None = None) -> int:
         return bool(faults)
     if protocol.is_timed:
         print(f"to be timed: {', '.join(admitted(protocol.recipes(), records))}")
-    else:
+    elif protocol.finalists:
         print(f"chosen: {choose(protocol.recipes(), records)}")
     return 0
 
