@@ -94,7 +94,7 @@ def test_records_that_are_there_are_taken_over_and_written_again(monkeypatch, tm
         candidates.read_study(folder / "thousand-stages.jsonl")
         for folder in (candidates.RECORDS, tmp_path)
     )
-    assert len(written) == 24
+    assert len(written) == len(recorded) > 0
     assert all(record in recorded for record in written)
     assert "chosen" not in capsys.readouterr().out
 
