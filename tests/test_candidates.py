@@ -185,12 +185,14 @@ def test_fast_is_the_candidate_that_was_the_fastest():
 
 
 def test_the_chosen_layout_is_trained_with_different_augmentation(first_chosen):
-    none, quarter, half, full, plain, average, taught = candidates.PROTOCOLS["thousand"].recipes()
+    recipes = candidates.PROTOCOLS["thousand"].recipes()
+    none, quarter, half, full, plain, average, taught, longer = recipes
     assert [one.rotation for one in (none, quarter, half, full)] == [0, 2, 4, 8]
     assert {one.stages for one in (none, quarter, half, full)} == {half.stages}
     assert half.stages == candidates.thousand_stages()[0].stages
     assert plain.weight_decay == 0 and taught.teacher_width == 3 and average.average_epochs == 40
     assert {one.epochs for one in (half, plain, average, taught)} == {150}
+    assert longer == half.replace(name="half-300", epochs=300)
 
 
 def test_the_larger_network_is_trained_as_the_smaller_one(first_chosen):

@@ -39,6 +39,7 @@ STUDIES = (
     "held_out",
     "candidates/best",
     "candidates/thousand-stages",
+    "candidates/thousand",
     "candidates/thousand-pilot",
     "candidates/three-thousand-stages",
     "candidates/fast",

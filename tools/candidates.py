@@ -147,7 +147,7 @@ def thousand_pilot() -> list[Recipe]:
 
 
 def thousand() -> list[Recipe]:
-    "Ways to train the layout that was chosen from `thousand_stages`, for 150 epochs each."
+    "Ways to train the layout that was chosen from `thousand_stages`, for 150 epochs or more."
     layout = chosen_by("thousand-stages")
     half = with_augmentation(layout, 0.5).replace(name="half", epochs=150)
     return [
@@ -158,6 +158,7 @@ def thousand() -> list[Recipe]:
         half.replace(name="plain", weight_decay=0.0),
         half.replace(name="average", average_epochs=40, no_aug_epochs=0),
         half.replace(name="taught", teacher_width=3),
+        half.replace(name="half-300", epochs=300),
     ]
 
 
