@@ -75,6 +75,12 @@ def test_after_a_fault_nobody_is_chosen(sweeps, monkeypatch, tmp_path, capsys):
     assert "first-seed0: a fault" in printed.err and "chosen" not in printed.out
 
 
+def test_a_pilot_has_one_fold_and_no_finalists(sweeps):
+    pilot = candidates.Protocol(PROTOCOL.recipes, finalists=0, screening_folds=(0,))
+    assert not candidates.make_runs(pilot, Path("runs"))
+    assert sweeps == [[f"{name}-seed0" for name in ACCURACIES], []]
+
+
 def test_without_a_finished_run_nothing_is_collected(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(candidates, "fold_splits", lambda fold: NO_IMAGES)
     assert candidates.main(["best", "--output-dir", str(tmp_path), "--collect"]) == 1

@@ -87,7 +87,7 @@ def test_bench_summarises_the_times(splits, monkeypatch):
     assert np.isclose(published["seconds_per_epoch"], 3 * n_batches)
     assert np.isclose(ours["seconds_per_epoch"], 1.5 * n_batches)
     assert np.allclose(ours["seconds"], n_batches * np.array(times["ours"]))
-    assert np.isclose(ours["spread"], 0.5 * n_batches)
+    assert np.isclose(ours["spread"], 0.5 * n_batches) and ours["ratio_to_published"] == 2
 
 
 def test_our_loop_goes_on_where_it_stopped(splits, monkeypatch):

@@ -135,8 +135,8 @@ def thousand_pilot() -> list[Recipe]:
     layout = chosen_by("thousand-stages")
 
     def with_rates(name: str, factor: float) -> Recipe:
-        rates = {"learning_rate": 0.3 * factor, "muon_lr": 0.02 * factor}
-        return layout.replace(name=name, **rates)
+        learning_rate, muon_lr = factor * layout.learning_rate, factor * layout.muon_lr
+        return layout.replace(name=name, learning_rate=learning_rate, muon_lr=muon_lr)
 
     return [
         with_rates("rate-half", 1 / 2),
@@ -215,11 +215,12 @@ def fold_splits(fold: int) -> Splits:
 
 
 def unpack_study(path: Path, folder: Path):
-    "Write each record of a study as that of a finished run in `folder`."
+    "Write each record of a study as that of a finished run in `folder`; those there are kept."
     for record in read_study(path):
-        run = folder / f"{record['recipe_name']}-seed{record['seed']}"
-        run.mkdir(parents=True, exist_ok=True)
-        write_record(record, run / "record.json")
+        run = folder / f"{record['recipe_name']}-seed{record['seed']}" / "record.json"
+        if not run.is_file():
+            run.parent.mkdir(parents=True, exist_ok=True)
+            write_record(record, run)
 
 
 def finished_runs(protocol: Protocol, folder: Path) -> list[RunRecord]:
