@@ -75,6 +75,16 @@ def test_after_a_fault_nobody_is_chosen(sweeps, monkeypatch, tmp_path, capsys):
     assert "first-seed0: a fault" in printed.err and "chosen" not in printed.out
 
 
+def test_who_is_dropped_is_trained_on_the_first_fold_only(sweeps):
+    protocol = candidates.Protocol(PROTOCOL.recipes, finalists=2, dropped=("second",))
+    assert not candidates.make_runs(protocol, Path("runs"))
+    kept = [name for name in ACCURACIES if name != "second"]
+    assert sweeps[0] == [f"{name}-seed0" for name in ACCURACIES] + [
+        f"{name}-seed1" for name in kept
+    ]
+    assert sweeps[1] == [f"{name}-seed{seed}" for seed in (2, 3, 4) for name in ("third", "fifth")]
+
+
 def test_a_pilot_has_one_fold_and_no_finalists(sweeps):
     pilot = candidates.Protocol(PROTOCOL.recipes, finalists=0, screening_folds=(0,))
     assert not candidates.make_runs(pilot, Path("runs"))
