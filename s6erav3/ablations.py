@@ -39,8 +39,8 @@ def paired_test(
     """The mean `gain` of `after` over `before` by the corrected resampled t-test.
 
     With it come the number of `pairs`, the `low` and `high` end of the 95 % interval of the gain,
-    in percentage points, and the `p` value (Nadeau and Bengio 2003). A seed that one of the two
-    lacks makes no pair. `ValueError` for fewer than two pairs."""
+    in percentage points, and the `p` value (Nadeau and Bengio 2003). A seed that only one of
+    the two has is left out. `ValueError` for fewer than two pairs."""
     differences = (after - before).dropna()
     n = len(differences)
     if n < 2:

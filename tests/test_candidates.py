@@ -75,14 +75,15 @@ def test_after_a_fault_nobody_is_chosen(sweeps, monkeypatch, tmp_path, capsys):
     assert "first-seed0: a fault" in printed.err and "chosen" not in printed.out
 
 
-def test_who_is_dropped_is_trained_on_the_first_fold_only(sweeps):
-    protocol = candidates.Protocol(PROTOCOL.recipes, finalists=2, dropped=("second",))
+@pytest.mark.parametrize("costly, is_kept", [("second", True), ("third", False)])
+def test_who_is_costly_goes_on_only_as_the_best_of_the_first_fold(sweeps, costly, is_kept):
+    protocol = candidates.Protocol(PROTOCOL.recipes, finalists=2, costly=costly)
     assert not candidates.make_runs(protocol, Path("runs"))
-    kept = [name for name in ACCURACIES if name != "second"]
-    assert sweeps[0] == [f"{name}-seed0" for name in ACCURACIES] + [
-        f"{name}-seed1" for name in kept
-    ]
-    assert sweeps[1] == [f"{name}-seed{seed}" for seed in (2, 3, 4) for name in ("third", "fifth")]
+    first = [f"{name}-seed0" for name in ACCURACIES]
+    assert sweeps[0] == first + [f"{name}-seed1" for name in ACCURACIES if name != costly]
+    assert (f"{costly}-seed1" in sum(sweeps, [])) == is_kept
+    finalists = ("second", "third") if is_kept else ("second", "fifth")
+    assert sweeps[-1] == [f"{name}-seed{seed}" for seed in (2, 3, 4) for name in finalists]
 
 
 def test_a_pilot_has_one_fold_and_no_finalists(sweeps):
@@ -145,6 +146,12 @@ def test_among_tied_recipes_the_simplest_then_the_cheapest_is_chosen(first, seco
         recipes.append(Recipe(name, **changes))
         records += finished(name, accuracies)
     assert candidates.choose(recipes, records) == chosen
+
+
+def test_a_finalist_whose_place_was_taken_can_be_chosen():
+    recipes = [Recipe("early", epochs=20), Recipe("late", epochs=30), Recipe("screened")]
+    records = finished("early", TIED) + finished("late", HIGHEST) + finished("screened", [99.9] * 2)
+    assert candidates.choose(recipes, records) == "early"
 
 
 def test_who_is_less_accurate_than_today_is_not_admitted():
