@@ -4,7 +4,9 @@ Each test is one rule. It collects all faults and names them.
 """
 
 import json
+import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -22,7 +24,16 @@ from s6erav3.data.mnist import load_splits
 from s6erav3.inference import evaluate, predict_log_proba
 from s6erav3.models.weights import load_pretrained
 from s6erav3.training.recipe import RECIPES, Recipe
-from s6erav3.training.record import Environment, EpochRow, RunRecord, read_record, read_study
+from s6erav3.training.record import (
+    Environment,
+    EpochRow,
+    RunRecord,
+    RunSpec,
+    code_revision,
+    read_record,
+    read_study,
+)
+from s6erav3.training.train import run_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
@@ -44,7 +55,7 @@ STUDIES = (
     "candidates/three-thousand-stages",
     "candidates/fast",
 )
-OPTIONAL = {"fold", "teacher", "classes"}  # the first records, and those of digits, lack them
+OPTIONAL = {"fold", "teacher", "classes", "revision"}  # older records and those of digits lack them
 FIELDS = RunRecord.__annotations__.keys() - OPTIONAL
 ROW = EpochRow.__annotations__.keys()
 ENVIRONMENT = Environment.__annotations__.keys()
@@ -499,3 +510,48 @@ def test_the_stress_run_tried_mirrors_and_versions():
     versions = [row["python"].rsplit(".", 1)[0] for row in stress("versions")]
     assert versions == ["3.11", "3.12", "3.13"]
     assert not any(row["status"] for row in stress("versions"))
+
+
+# The commit of the code
+
+
+@pytest.fixture
+def repository(tmp_path):
+    "A repository with a package; the function runs Git in it."
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+
+    def git(*words):
+        identity = ["-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=0"]
+        subprocess.run(["git", "-C", tmp_path, *identity, *words], check=True, capture_output=True)
+
+    git("init")
+    git("commit", "--allow-empty", "-m", "Without the package")
+    return package, git
+
+
+def test_the_revision_is_that_of_the_package(repository):
+    package, git = repository
+    assert code_revision(package) is None
+    git("add", "package")
+    git("commit", "-m", "The package")
+    git("tag", "a-tag")
+    clean = code_revision(package)
+    assert re.fullmatch("[0-9a-f]{7,}", clean)
+    (package / "__init__.py").write_text("changed = True\n", encoding="utf-8")
+    assert code_revision(package) == f"{clean}+"
+
+
+def test_without_git_there_is_no_revision(tmp_path, monkeypatch):
+    (tmp_path / "__init__.py").touch()
+    assert code_revision(tmp_path) is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert code_revision() is None
+
+
+def test_a_run_records_its_revision(monkeypatch):
+    monkeypatch.setattr("s6erav3.training.train.code_revision", lambda: "abc1234+")
+    splits = load_splits("digits", train_size=64)
+    _, record = run_recipe(RunSpec(Recipe("short", epochs=1), splits), test=False, verbose=False)
+    assert record["revision"] == "abc1234+"

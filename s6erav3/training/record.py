@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['Percent', 'MAX_TEST_ERRORS', 'History', 'MAX_RECORD_BYTES', 'RunSpec', 'EpochRow', 'TestError', 'TeacherRecord',
-           'Environment', 'RunRecord', 'environment', 'write_record', 'read_record', 'read_study', 'write_study',
-           'record_identity', 'check_same_run', 'is_finished', 'saved_options']
+           'Environment', 'RunRecord', 'environment', 'code_revision', 'write_record', 'read_record', 'read_study',
+           'write_study', 'record_identity', 'check_same_run', 'is_finished', 'saved_options']
 
 # %% ../../nbs/internals/records.ipynb #e68daf1b
 import json
 import platform
+import subprocess
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, NotRequired, TypedDict
 
@@ -130,6 +132,7 @@ class RunRecord(TypedDict):
     parameters: Count
     seconds: float
     environment: Environment
+    revision: NotRequired[str | None]  # see `code_revision`; the first records lack it
     classes: NotRequired[list[str]]  # the names of the labels; without it: the ten digits
 
 # %% ../../nbs/internals/records.ipynb #082b66de
@@ -158,6 +161,19 @@ def environment(device: str = "cpu", execution: ExecutionConfig = EAGER) -> Envi
         "precision": execution.precision,
         "memory_format": execution.memory_format,
     }
+
+# %% ../../nbs/internals/records.ipynb #b7d31c0e
+def code_revision(package: Path | None = None) -> str | None:
+    """The commit of the code in `package`, with `+` if a file was changed since; by default of this
+    package. None without Git, or where no Git repository has the code."""
+    git = ["git", "-C", str(package or files("s6erav3"))]
+    options: dict[str, Any] = {"check": True, "capture_output": True, "encoding": "utf-8"}
+    try:
+        subprocess.run([*git, "ls-files", "--error-unmatch", "__init__.py"], **options)
+        describe = [*git, "describe", "--always", "--exclude=*", "--dirty=+"]
+        return subprocess.run(describe, **options).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 # %% ../../nbs/internals/records.ipynb #81d51189
 def write_record(record: RunRecord, path: str | Path):

@@ -35,6 +35,7 @@ from s6erav3.training.record import (
     RunRecord,
     RunSpec,
     TeacherRecord,
+    code_revision,
     environment,
     is_finished,
     write_record,
@@ -111,6 +112,7 @@ def run_recipe(
     The checkpoint stays; the caller removes it once the result is kept. `ValueError` if it is
     of another run."""
     recipe = spec.recipe
+    revision = code_revision()  # at the start: later it may be another than that of this process
     stages = RunCheckpoint(checkpoint, resume, spec.resumable_identity(), spec.splits.source)
     teacher, teacher_record = None, None
     if recipe.teacher_width:
@@ -140,6 +142,7 @@ def run_recipe(
         "parameters": count_parameters(model),
         "seconds": stages.seconds(),
         "environment": environment(spec.device, execution),
+        "revision": revision,
     }
     if spec.splits.classes != Splits.classes:
         record["classes"] = list(spec.splits.classes)
