@@ -227,6 +227,12 @@ def test_the_larger_network_is_trained_as_the_smaller_one(first_chosen):
     assert (half.rotation, full.rotation, full.epochs) == (4, 8, 150)
 
 
+def test_the_larger_network_never_has_more_than_150_epochs(monkeypatch):
+    longer = candidates.three_thousand_stages()[0].replace(epochs=300)
+    monkeypatch.setattr(candidates, "chosen_by", lambda name: longer)
+    assert {one.epochs for one in candidates.PROTOCOLS["three-thousand"].recipes()} == {150}
+
+
 def test_while_a_finalist_lacks_a_fold_nothing_is_chosen(monkeypatch):
     records = finished("8-12_12_12", HIGHEST) + finished("6-8_10_12-12", HIGHEST[:3])
     monkeypatch.setattr(candidates, "read_study", lambda path: records)

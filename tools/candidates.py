@@ -163,9 +163,9 @@ def thousand() -> list[Recipe]:
 
 
 def three_thousand() -> list[Recipe]:
-    "The way to train that was chosen from `thousand`, for the layout of three_thousand_stages."
+    "The way to train that was chosen from `thousand`, for another layout and for 150 epochs."
     stages = chosen_by("three-thousand-stages").stages
-    recipe = chosen_by("thousand").replace(stages=stages)
+    recipe = chosen_by("thousand").replace(stages=stages, epochs=150)
     shares = {"half": 0.5, "full": 1}
     return [with_augmentation(recipe, share).replace(name=name) for name, share in shares.items()]
 
