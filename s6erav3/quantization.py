@@ -215,6 +215,14 @@ def quantize_layer(
     return layer
 
 # %% ../nbs/advanced/small_devices.ipynb #a5389d2b
+def _divide(x: np.ndarray, high: int, wide: int) -> np.ndarray:
+    "`(n, channels, h, w)` → `(n, channels, h // high, high, w // wide, wide)`, without a rest."
+    n, channels, height, width = x.shape
+    rows, columns = height // high, width // wide
+    x = x[:, :, : rows * high, : columns * wide]
+    return x.reshape(n, channels, rows, high, columns, wide)
+
+
 @dataclass(frozen=True)
 class MaxPool:
     "The largest of each `size` × `size` positions; a rest at the end is left out."
@@ -223,23 +231,20 @@ class MaxPool:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         "`(n, channels, h, w)` → `(n, channels, h // size, w // size)`."
-        n, channels, height, width = x.shape
-        rows, columns = height // self.size, width // self.size
-        x = x[:, :, : rows * self.size, : columns * self.size]
-        return x.reshape(n, channels, rows, self.size, columns, self.size).max(axis=(3, 5))
+        return _divide(x, self.size, self.size).max(axis=(3, 5))
 
 # %% ../nbs/advanced/small_devices.ipynb #99064938
 @dataclass(frozen=True)
 class Mean:
-    "The mean of the first `size` × `size` positions of each map, rounded; of all if it is None."
+    "The rounded mean of each `size` × `size` positions, without a rest; of all if it is None."
 
     size: int | None = None
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        "int8 `(n, channels, h, w)` → int8 `(n, channels, 1, 1)`."
-        x = x[:, :, : self.size, : self.size]
-        n = x.shape[2] * x.shape[3]
-        total = x.astype(np.int32).sum(axis=(2, 3), keepdims=True)
+        "int8 `(n, channels, h, w)` → int8 `(n, channels, h // size, w // size)`."
+        high, wide = (self.size, self.size) if self.size else x.shape[2:]
+        total = _divide(x, high, wide).astype(np.int32).sum(axis=(3, 5))
+        n = high * wide
         return ((2 * total + n) // (2 * n)).astype(np.int8)
 
 # %% ../nbs/advanced/small_devices.ipynb #249b404a

@@ -32,6 +32,7 @@ VARIANTS = {
     "no normalisation": MNISTModel(norm="none"),
     "no 1×1 convolution": MNISTModel(channels=(4, 6, None, 6, 8, 10)),
     "separable convolutions": SeparableModel(),
+    "weighted pooling": SeparableModel(pool="weighted"),
 }
 TOLERANCE = 1e-4  # of a log-probability
 FORWARD = """

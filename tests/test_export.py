@@ -25,8 +25,8 @@ from s6erav3.data.mnist import load_splits
 from s6erav3.export import FORMATS, Calibration, export_network, load_exported
 from s6erav3.inference import predict_log_proba
 from s6erav3.models.model import MNISTModel
-from s6erav3.models.separable import STAGES, SeparableModel
-from s6erav3.models.weights import load_pretrained, load_weights, save_weights
+from s6erav3.models.separable import POOLINGS, STAGES, SeparableModel
+from s6erav3.models.weights import load_pretrained, load_weights, new_network, save_weights
 from s6erav3.quantization import (
     LOGITS,
     Flatten,
@@ -159,6 +159,10 @@ VARIANTS = [
 SEPARABLE = [STAGES, ((6,), (8, 10), (10, 12)), ((4,), (6,), (8,), (8,))]  # 7×7 is pooled, too
 NETWORKS = {str(variant): lambda v=variant: MNISTModel(**v) for variant in VARIANTS}
 NETWORKS |= {str(stages): lambda s=stages: SeparableModel(s) for stages in SEPARABLE}
+NETWORKS |= {
+    f"weighted {stages}": lambda s=stages: SeparableModel(s, pool="weighted")
+    for stages in SEPARABLE
+}
 
 
 @pytest.fixture(scope="module", params=[*NETWORKS, "best", "trained"])
@@ -280,7 +284,9 @@ def test_pooling_leaves_out_what_is_left_over():
     x = np.arange(-45, 45, dtype=np.int8).reshape(1, 2, 5, 9)
     expected = F.max_pool2d(torch.from_numpy(x).double(), 2).numpy()
     assert np.array_equal(MaxPool(2)(x), expected) and expected.shape == (1, 2, 2, 4)
-    assert Mean(3)(x).ravel().tolist() == [-35, 10] and Mean()(x).ravel().tolist() == [-23, 22]
+    assert Mean()(x).ravel().tolist() == [-23, 22]
+    means = F.avg_pool2d(torch.from_numpy(x).double(), 2)
+    assert np.array_equal(Mean(2)(x), torch.floor(means + 0.5)) and means.shape == (1, 2, 2, 4)
 
 
 @pytest.mark.parametrize("architecture", VARIANTS, ids=str)
@@ -291,9 +297,12 @@ def test_the_architecture_of_a_network_is_found(architecture):
 
 
 @pytest.mark.parametrize("stages", SEPARABLE, ids=str)
-def test_the_stages_of_a_separable_network_are_found(stages):
-    found = export.architecture(SeparableModel(stages))
-    assert found == {"stages": [list(channels) for channels in stages]}
+@pytest.mark.parametrize("pool", POOLINGS)
+def test_the_architecture_of_a_separable_network_is_found(stages, pool):
+    model = SeparableModel(stages, pool=pool)
+    found = export.architecture(model)
+    assert found == {"stages": [list(channels) for channels in stages], "pool": pool}
+    assert str(new_network(found)) == str(model)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -549,7 +558,7 @@ def test_the_command_exports_a_separable_network_in_int8(trained, tmp_path, monk
     line = "export --format json --int8 --dataset digits --weights mnist_model.pth"
     assert main(line.split()) == 0
     content = json.loads(Path("mnist_model-int8.json").read_text(encoding="utf-8"))
-    assert content["architecture"] == {"stages": [[6], [8], [12]]}
+    assert content["architecture"] == {"stages": [[6], [8], [12]], "pool": "global"}
     assert {layer.get("groups", 0) for layer in content["layers"]} == {0, 1, 6, 8}
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from msgspec.structs import fields
 
-from s6erav3.models.model import NORMS, POOLS, MNISTModel
+from s6erav3.models.model import NORMS, POOLS, MNISTModel, count_parameters
 from s6erav3.models.separable import SeparableModel
 from s6erav3.training.recipe import RECIPES, Recipe
 
@@ -37,7 +37,7 @@ REFUSED = [  # field, value, what the message says of the limit
     ("stages", [[8, 0]], "expected `int` >= 1 - at `$[0][1]`"),
     ("stages", [[8]] * 5, "expected `array` of length <= 4"),
     ("stages", 8, "expected `array`"),
-    ("pool", "published", "expected one of avg3, global, none"),
+    ("pool", "published", "expected one of avg3, global, none, weighted"),
     ("norm", ["none"], "expected one of post_act, pre_act, none"),
     ("teacher_width", 100, "expected `int` <= 99"),
 ]
@@ -53,7 +53,7 @@ def test_the_message_names_field_limit_and_value(field, value, limit):
 
 def test_a_network_can_be_made_of_every_choice():
     choices = {field.name: get_args(field.type) for field in fields(Recipe)}
-    assert choices["pool"] == tuple(POOLS) and choices["norm"] == NORMS
+    assert choices["pool"] == (*POOLS, "weighted") and choices["norm"] == NORMS
 
 
 @pytest.mark.parametrize("name", ["a/b", "a\\b", "a\nb", "\x1b[2J", "\ud800", None, ["best"]])
@@ -88,6 +88,22 @@ def test_a_separable_network_has_no_other_layout(field, value):
     assert Recipe("mine", **fields).stages == ((8, 12), (12,))
     with pytest.raises(ValueError, match="^stages: .* dropout=0"):
         Recipe("mine", **fields | {field: value})
+
+
+def test_only_a_separable_network_has_weighted_pooling():
+    with pytest.raises(ValueError, match="^pool: .* give its stages$"):
+        Recipe("mine", pool="weighted")
+    recipe = Recipe("mine", stages=((6,), (9, 9), (10, 10)), dropout=0.0, pool="weighted")
+    network = recipe.build()
+    areas, weights = network.gap
+    assert count_parameters(network) == 973 and weights.weight.shape == (10, 1, 3, 3)
+    x = torch.rand(2, 10, 7, 7)
+    with torch.no_grad():
+        pooled = network.gap(x)
+    torch.testing.assert_close(pooled, x[..., :6, :6].mean((2, 3), keepdim=True))
+    assert Recipe.from_record({"recipe": recipe.to_record()}) == recipe
+    with pytest.raises(ValueError, match="^pool: expected one of global, weighted, not 'max'"):
+        SeparableModel(pool="max")
 
 
 def test_a_recipe_builds_its_network():

@@ -112,6 +112,35 @@ def three_thousand_stages() -> list[Recipe]:
     )
 
 
+def weighted_candidates(*layouts: str) -> list[Recipe]:
+    "Such layouts with weighted pooling."
+    return [
+        recipe.replace(name=f"weighted-{recipe.name}", pool="weighted")
+        for recipe in stage_candidates(*layouts)
+    ]
+
+
+def weighted_stages() -> list[Recipe]:
+    "Layouts with weighted pooling and fewer than 1,000 parameters."
+    return weighted_candidates(
+        "6_9-9_10-10",
+        "7_9-9_10-9",
+        "5_8-8_8-9-9",
+        "5_8-8-8_9-9",
+        "6-8_10_10-10",
+    )
+
+
+def weighted() -> list[Recipe]:
+    "Two strengths of augmentation for the layout that was chosen from `weighted_stages`."
+    layout = chosen_by("weighted-stages").replace(epochs=150)
+    shares = {"half": 0.5, "full": 1}
+    return [
+        with_augmentation(layout, share).replace(name=f"weighted-{name}")
+        for name, share in shares.items()
+    ]
+
+
 def chosen_by(name: str) -> Recipe:
     """The recipe that the records of a protocol choose.
 
@@ -205,6 +234,8 @@ PROTOCOLS = {
     "three-thousand-stages": Protocol(three_thousand_stages, finalists=2),
     "thousand-pilot": Protocol(thousand_pilot, finalists=0, screening_folds=(0,)),
     "thousand": Protocol(thousand, finalists=2, costly="taught"),
+    "weighted-stages": Protocol(weighted_stages, finalists=2),
+    "weighted": Protocol(weighted, finalists=2),
     "three-thousand": Protocol(three_thousand, finalists=2),
     "fast": Protocol(fast_candidates, finalists=10, is_timed=True),
 }

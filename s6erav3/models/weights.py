@@ -244,7 +244,8 @@ RECORD_VALUES = {"avg3": "published", "post_act": "after", "pre_act": "before"}
 def new_network(recipe: Mapping, num_classes: int = 10) -> nn.Module:
     "A new network as a recipe describes it, under the names and values of records."
     if recipe.get("stages"):
-        return SeparableModel(recipe["stages"], num_classes)
+        pool = "weighted" if recipe.get("pool") == "weighted" else "global"
+        return SeparableModel(recipe["stages"], num_classes, pool)
     values = {recorded: value for value, recorded in RECORD_VALUES.items()}
     arguments: dict[str, Any] = {}
     for name in ("channels", "dropout", "pool", "norm"):
