@@ -99,8 +99,7 @@ static int pool_at(int kind, const int8_t *map, int width, int size, int y, int 
 
 static Shape pool(const Layer *layer, const int8_t *input, Shape shape, int8_t *output) {
     int size = layer->height ? layer->height : shape.height;
-    int height = layer->kind == MEAN ? 1 : shape.height / size;
-    int width = layer->kind == MEAN ? 1 : shape.width / size;
+    int height = shape.height / size, width = shape.width / size;
     for (int channel = 0; channel < shape.channels; channel++)
         for (int y = 0; y < height; y++)
             for (int x = 0; x < width; x++) {

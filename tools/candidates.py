@@ -269,18 +269,17 @@ def best_first(recipes: list[Recipe], records: list[RunRecord]) -> list[Recipe]:
 
 def make_runs(protocol: Protocol, folder: Path) -> dict[str, str]:
     "Make the runs of the screening and of the finalists that are missing; the faults by run."
-    recipes = protocol.recipes()
-    kept = [recipe for recipe in recipes if recipe.name != protocol.costly]
+    recipes = kept = protocol.recipes()
     first, *others = protocol.screening_folds
     on_first = make_specs(recipes, (first,), fold_splits, EXECUTION)
+    if protocol.costly:
+        if faults := sweep(on_first, folder, JOBS, test=False):
+            return faults
+        best, *_ = best_first(recipes, read_records(folder, on_first))
+        kept = [one for one in recipes if one is best or one.name != protocol.costly]
     screening = on_first + make_specs(kept, others, fold_splits, EXECUTION)
     if faults := sweep(screening, folder, JOBS, test=False):
         return faults
-    if best_first(recipes, read_records(folder, on_first))[0].name == protocol.costly:
-        kept = recipes
-        screening = on_first + make_specs(kept, others, fold_splits, EXECUTION)
-        if faults := sweep(screening, folder, JOBS, test=False):
-            return faults
     finalists = best_first(kept, read_records(folder, screening))[: protocol.finalists]
     final = make_specs(finalists, FINAL_FOLDS, fold_splits, EXECUTION)
     return sweep(final, folder, JOBS, test=False)

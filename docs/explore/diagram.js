@@ -4,14 +4,14 @@ import { clip, pixelsOf, receptiveFields, sourcesOf } from "./fields.js";
 import { ARROWS, element, mostProbable, percent } from "../../s6erav3/pictures/page.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const SCALE = { 28: 2, 14: 4, 12: 4, 10: 4, 7: 5, 5: 6, 1: 18 }; // units for each position, by side
+const SCALE = { 28: 2, 14: 4, 12: 4, 10: 4, 7: 5, 5: 6, 3: 9, 1: 18 }; // units of a position, by side
 const GAP = 30; // units between two stages
 const BARS = 170; // units of the probabilities
 const LEAST_UNITS = 1220; // of the width of the diagram
 const FEW = 8; // maps of a stage that may be larger
 const FACTS = {
   maxpool: () => "max pooling",
-  avgpool: ({ size }) => `mean of first ${size}×${size}`,
+  avgpool: ({ size }, { height }) => `mean of ${height > 1 ? "each" : "first"} ${size}×${size}`,
   linear: () => "all features",
   conv: ({ size, groups }) => `${size}×${size} filters${groups > 1 ? ", depthwise" : ""}`,
 };
@@ -56,7 +56,8 @@ function makeBar(digit) {
 
 function describeStage({ layers }, { channels, height, width }) {
   // Two lines under the name of a stage: what it does, and what comes out.
-  const facts = layers.filter(({ kind }) => kind in FACTS).map((layer) => FACTS[layer.kind](layer));
+  const known = layers.filter(({ kind }) => kind in FACTS);
+  const facts = known.map((layer) => FACTS[layer.kind](layer, { height }));
   const form = height * width > 1 ? `${channels} × ${height}×${width}` : `${channels} features`;
   return { facts: facts.join(", "), form };
 }
