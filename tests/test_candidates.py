@@ -228,9 +228,9 @@ def test_the_layout_with_weighted_pooling_is_trained_with_two_strengths(first_ch
 
 def test_the_larger_network_is_trained_as_the_smaller_one(first_chosen):
     half, full = candidates.PROTOCOLS["three-thousand"].recipes()
-    none, *_ = candidates.PROTOCOLS["thousand"].recipes()
-    stages = candidates.three_thousand_stages()[0].stages
-    trained_alike = none.replace(name="half", stages=stages)
+    smaller, _ = candidates.PROTOCOLS["weighted"].recipes()
+    layout, *_ = candidates.three_thousand_stages()
+    trained_alike = smaller.replace(name="half", stages=layout.stages, pool="avg3")
     assert half == candidates.with_augmentation(trained_alike, 0.5)
     assert (half.rotation, full.rotation, full.epochs) == (4, 8, 150)
 

@@ -104,12 +104,13 @@ def thousand_stages() -> list[Recipe]:
 
 def three_thousand_stages() -> list[Recipe]:
     "Layouts with fewer than 3,000 parameters."
-    return stage_candidates(
+    global_mean = stage_candidates(
         "12-16_20_24-24",
         "8-12_16-16_24-24",
         "12-16-16_20_24",
         "8-16_20_24-24",
     )
+    return [*global_mean, *weighted_candidates("8-16_20_24-24")]
 
 
 def weighted_candidates(*layouts: str) -> list[Recipe]:
@@ -192,9 +193,9 @@ def thousand() -> list[Recipe]:
 
 
 def three_thousand() -> list[Recipe]:
-    "The way to train that was chosen from `thousand`, for another layout and for 150 epochs."
-    stages = chosen_by("three-thousand-stages").stages
-    recipe = chosen_by("thousand").replace(stages=stages, epochs=150)
+    "The way to train that was chosen from `weighted`, for another layout and for 150 epochs."
+    layout = chosen_by("three-thousand-stages")
+    recipe = chosen_by("weighted").replace(stages=layout.stages, pool=layout.pool, epochs=150)
     shares = {"half": 0.5, "full": 1}
     return [with_augmentation(recipe, share).replace(name=name) for name, share in shares.items()]
 
