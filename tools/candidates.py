@@ -132,14 +132,18 @@ def weighted_stages() -> list[Recipe]:
     )
 
 
-def weighted() -> list[Recipe]:
-    "Two strengths of augmentation for the layout that was chosen from `weighted_stages`."
-    layout = chosen_by("weighted-stages").replace(epochs=150)
+def two_strengths(layout: Recipe, prefix: str = "") -> list[Recipe]:
+    "A layout for 150 epochs, with half and with all of the augmentation."
     shares = {"half": 0.5, "full": 1}
     return [
-        with_augmentation(layout, share).replace(name=f"weighted-{name}")
+        with_augmentation(layout, share).replace(name=f"{prefix}{name}", epochs=150)
         for name, share in shares.items()
     ]
+
+
+def weighted() -> list[Recipe]:
+    "Two ways to train the layout that was chosen from `weighted_stages`."
+    return two_strengths(chosen_by("weighted-stages"), "weighted-")
 
 
 def chosen_by(name: str) -> Recipe:
@@ -193,11 +197,8 @@ def thousand() -> list[Recipe]:
 
 
 def three_thousand() -> list[Recipe]:
-    "The way to train that was chosen from `weighted`, for another layout and for 150 epochs."
-    layout = chosen_by("three-thousand-stages")
-    recipe = chosen_by("weighted").replace(stages=layout.stages, pool=layout.pool, epochs=150)
-    shares = {"half": 0.5, "full": 1}
-    return [with_augmentation(recipe, share).replace(name=name) for name, share in shares.items()]
+    "Two ways to train the layout that was chosen from `three_thousand_stages`."
+    return two_strengths(chosen_by("three-thousand-stages"))
 
 
 def fast_candidates() -> list[Recipe]:
@@ -301,13 +302,18 @@ def choose(recipes: list[Recipe], records: list[RunRecord]) -> str:
 
     A finalist whose place was taken by a late candidate is among them.
     Tied with the highest mean is what lies below it by at most one standard error of the paired
-    differences over the folds."""
+    differences over the folds. Of those equally simple and cheap, the highest is chosen."""
     accuracy = final_accuracies(records).dropna()
     highest = accuracy.loc[accuracy.mean(axis=1).idxmax()]
     below = highest - accuracy
     tied = accuracy.index[below.mean(axis=1) <= below.sem(axis=1)]
     candidates = [recipe for recipe in recipes if recipe.name in tied]
-    return min(candidates, key=lambda recipe: (simplicity(recipe), multiply_adds(recipe))).name
+    means = accuracy.mean(axis=1)
+
+    def order(recipe):
+        return simplicity(recipe), multiply_adds(recipe), -means[recipe.name]
+
+    return min(candidates, key=order).name
 
 
 def admitted(recipes: list[Recipe], records: list[RunRecord]) -> list[str]:

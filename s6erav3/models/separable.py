@@ -37,7 +37,7 @@ POOLINGS = ("global", "weighted")
 
 
 def _pooling(pool: str, channels: int, side: int) -> nn.Module:
-    "What makes one number for each channel of maps `side` wide."
+    "Pools maps of `side`×`side` positions into one number for each channel."
     if pool == "global":
         return nn.AdaptiveAvgPool2d(1)
     weights = nn.Conv2d(channels, channels, 3, groups=channels, bias=False)
