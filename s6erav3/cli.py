@@ -311,8 +311,7 @@ def _execution(options: dict):
 # %% ../nbs/internals/commands.ipynb #fb7be726
 def _adapted(recipe, epochs: Optional[int], val_size: Optional[int], changes=None):
     "`recipe` with changed fields; a wrong call where it needs a validation set."
-    for change in changes or ():
-        recipe = _changed(recipe, change)
+    recipe = _changed(recipe, changes or [])
     if val_size == 0 and recipe.schedule == "plateau":
         raise typer.BadParameter(
             f"the schedule of recipe {recipe.name} needs a validation set; "
@@ -324,18 +323,21 @@ def _adapted(recipe, epochs: Optional[int], val_size: Optional[int], changes=Non
     return recipe.replace(epochs=epochs, average_epochs=average)
 
 # %% ../nbs/internals/commands.ipynb #87b92cf8
-def _changed(recipe, change: str):
-    "`recipe` with one field changed, as `rotation=0` says; a wrong call for no such change."
-    name, equals, text = change.partition("=")
+def _changed(recipe, changes: list[str]):
+    "`recipe` with fields changed, as `rotation=0` says; a wrong call for no such change."
     names = [field for field in recipe.__struct_fields__ if field != "name"]
-    if not equals or name not in names:
-        raise typer.BadParameter(
-            f"--set takes FIELD=VALUE, not {change!r}; the fields are {', '.join(names)}"
-        )
-    try:
-        return recipe.replace(**{name: _value(text), "name": f"{recipe.name},{change}"})
+    values = {}
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals or name not in names:
+            raise typer.BadParameter(
+                f"--set takes FIELD=VALUE, not {change!r}; the fields are {', '.join(names)}"
+            )
+        values[name] = _value(text)
+    try:  # all at once: some values go only with each other
+        return recipe.replace(**values, name=",".join([recipe.name, *changes]))
     except ValueError as error:
-        raise typer.BadParameter(f"--set {change}: {error}") from None
+        raise typer.BadParameter(f"--set {' --set '.join(changes)}: {error}") from None
 
 # %% ../nbs/internals/commands.ipynb #0a83aedd
 def _value(text: str):

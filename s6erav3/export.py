@@ -62,8 +62,8 @@ INTEGER_OUTPUT = "logits: int32 (batch, 10), of the digits 0 to 9, in steps of 1
 def architecture(model: nn.Module) -> dict[str, Any]:
     "What `new_network` makes a network of the same shape from; `ValueError` for other networks."
     if isinstance(model, SeparableModel):
-        pool = "weighted" if isinstance(model.gap, nn.Sequential) else "global"
-        return {"stages": [_stage_channels(stage) for stage in model.features], "pool": pool}
+        stages = [_stage_channels(stage) for stage in model.features]
+        return {"stages": stages, "pool": model.pool}
     if not isinstance(model, MNISTModel):
         raise ValueError(f"a {type(model).__name__} cannot be exported, only networks of s6erav3")
     blocks = (model.conv1, model.conv2, model.transition1, model.conv3, model.conv4, model.conv5)

@@ -216,7 +216,7 @@ def quantize_layer(
 
 # %% ../nbs/advanced/small_devices.ipynb #a5389d2b
 def _divide(x: np.ndarray, high: int, wide: int) -> np.ndarray:
-    "`(n, channels, h, w)` → `(n, channels, h // high, high, w // wide, wide)`, without a rest."
+    "`(n, channels, h, w)` → `(n, channels, h // high, high, w // wide, wide)`; a rest is left out."
     n, channels, height, width = x.shape
     rows, columns = height // high, width // wide
     x = x[:, :, : rows * high, : columns * wide]
@@ -236,12 +236,12 @@ class MaxPool:
 # %% ../nbs/advanced/small_devices.ipynb #99064938
 @dataclass(frozen=True)
 class Mean:
-    "The rounded mean of each `size` × `size` positions, without a rest; of all if it is None."
+    "The rounded mean of each `size` × `size` positions, a rest left out; of all if it is None."
 
     size: int | None = None
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        "int8 `(n, channels, h, w)` → int8 `(n, channels, h // size, w // size)`."
+        "int8 `(n, channels, h, w)` → int8 `(n, channels, h // size, w // size)`; 1×1 of all."
         high, wide = (self.size, self.size) if self.size else x.shape[2:]
         total = _divide(x, high, wide).astype(np.int32).sum(axis=(3, 5))
         n = high * wide

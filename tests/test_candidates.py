@@ -119,7 +119,12 @@ def test_records_that_are_there_are_taken_over_and_written_again(monkeypatch, tm
 def finished(name, accuracies):
     "Records of a recipe on five folds."
     return [
-        {"recipe_name": name, "seed": seed, "history": [{"validation_accuracy": accuracy}]}
+        {
+            "recipe_name": name,
+            "seed": seed,
+            "history": [{"validation_accuracy": accuracy}],
+            "test_accuracy": None,
+        }
         for seed, accuracy in enumerate(accuracies)
     ]
 
@@ -242,8 +247,23 @@ def test_the_larger_network_is_trained_with_two_strengths(first_chosen):
 def test_while_a_finalist_lacks_a_fold_nothing_is_chosen(monkeypatch):
     records = finished("8-12_12_12", HIGHEST) + finished("6-8_10_12-12", HIGHEST[:3])
     monkeypatch.setattr(candidates, "read_study", lambda path: records)
-    with pytest.raises(ValueError, match="only 1 of 4 .*candidates.py thousand-stages"):
+    missing = "runs of 6-8_10-10_12, .* are missing; .*candidates.py thousand-stages"
+    with pytest.raises(ValueError, match=missing):
         candidates.chosen_by("thousand-stages")
+
+
+@pytest.mark.parametrize("n_folds, is_missing", [(0, True), (1, True), (2, True), (5, False)])
+def test_a_late_candidate_is_not_forgotten(monkeypatch, n_folds, is_missing):
+    *others, late = candidates.three_thousand_stages()
+    records = [record for other in others for record in finished(other.name, LOWER)]
+    records += finished(late.name, HIGHEST[:n_folds])
+    monkeypatch.setattr(candidates, "read_study", lambda path: records)
+    if not is_missing:
+        assert candidates.chosen_by("three-thousand-stages") == late
+        assert {one.pool for one in candidates.three_thousand()} == {"weighted"}
+        return
+    with pytest.raises(ValueError, match=f"runs of {late.name} are missing"):
+        candidates.chosen_by("three-thousand-stages")
 
 
 def test_without_a_choice_of_layout_the_training_is_not_compared(monkeypatch, tmp_path, capsys):

@@ -343,6 +343,15 @@ def test_a_field_of_the_recipe_is_set(call):
     assert call("evaluate --weights run/mnist_model.pth --dataset digits")[0] == 0
 
 
+@pytest.mark.parametrize("changes", ["--set {} --set {}", "--set {1} --set {0}"])
+def test_fields_that_go_only_together_are_set_in_any_order(changes, call):
+    changes = changes.format("stages=[[4],[6]]", "pool=weighted")
+    status, _, error = call(f"train {SMALL} --recipe fast --epochs 1 {changes} --output-dir run")
+    assert status == 0, error
+    recipe = read("run/record.json")["recipe"]
+    assert (recipe["pool"], recipe["stages"]) == ("weighted", [[4], [6]])
+
+
 WRONG_CHANGES = {
     "rotation": "--set takes FIELD=VALUE, not 'rotation'; the fields are epochs, batch_size",
     "angle=3": "--set takes FIELD=VALUE, not 'angle=3'",

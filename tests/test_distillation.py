@@ -72,6 +72,13 @@ def test_half_of_the_epochs_and_wider(splits):
         assert record["compute"]["compile"] == "off"
 
 
+def test_a_network_with_weighted_pooling_has_a_published_one_as_teacher(splits):
+    few = replace(splits, train=splits.train.subset(slice(64)))
+    recipe = RECIPE.replace(epochs=1, stages=((4,), (6,)), pool="weighted")
+    network, record = run_recipe(RunSpec(recipe, few), verbose=False)
+    assert network.pool == "weighted" and record["teacher"]["parameters"] > 6_926
+
+
 def test_a_student_believes_its_teacher_more_than_the_labels(splits, teacher):
     "Nine of ten labels are wrong; a student fails without a teacher, and not with one."
     generator = torch.Generator().manual_seed(0)

@@ -34,7 +34,9 @@ VARIANTS = {
     "separable convolutions": SeparableModel(),
     "weighted pooling": SeparableModel(pool="weighted"),
 }
+torch.nn.init.normal_(VARIANTS["weighted pooling"].gap[1].weight)
 TOLERANCE = 1e-4  # of a log-probability
+FIELDS = "console.log(JSON.stringify(receptiveFields(network)));"
 FORWARD = """
 const description = JSON.parse(readFileSync("network.json", "utf-8"));
 const network = readNetwork(description, readFloats("numbers"));
@@ -135,11 +137,20 @@ def explained(model, folder, code) -> str:
     return run_node(folder, modules, "\n".join([made, image, result, code]))
 
 
+def test_receptive_fields_of_weighted_pooling(tmp_path):
+    model = VARIANTS["weighted pooling"]
+    found = json.loads(explained(model, tmp_path, FIELDS))
+    table = layer_table(model).set_index("layer")
+    columns = ["receptive_field", "jump", "start"]
+    for layer, field in zip(["gap.0", "gap.1", "fc"], found[-3:], strict=True):
+        expected = table.loc[layer, columns].tolist()
+        assert layer == "fc" or [field["size"], field["jump"], field["start"]] == expected, layer
+
+
 @pytest.mark.parametrize("name", ["best", "smallest_99"])
 def test_receptive_fields(name, tmp_path):
     model = load_pretrained(name)
-    code = "console.log(JSON.stringify(receptiveFields(network)));"
-    found = json.loads(explained(model, tmp_path, code))
+    found = json.loads(explained(model, tmp_path, FIELDS))
     table = layer_table(model, depth=1).set_index("layer").drop("flatten")
     for (layer, row), field in zip(table.iterrows(), found, strict=True):
         expected = row[["receptive_field", "jump", "start"]].tolist()

@@ -136,9 +136,11 @@ def test_a_layer_computes_what_python_computes(relu):
 
 
 def varied(model: nn.Module) -> nn.Module:
-    "A network whose BatchNorm is not the identity."
+    "A network whose BatchNorm is not the identity, and whose weighted pooling is no mean."
     torch.manual_seed(0)
     with torch.no_grad():
+        if getattr(model, "pool", "") == "weighted":
+            model.gap[1].weight.normal_()
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.weight.uniform_(-1.5, 1.5)

@@ -12,6 +12,7 @@ from msgspec.structs import fields
 
 from s6erav3.models.model import NORMS, POOLS, MNISTModel, count_parameters
 from s6erav3.models.separable import SeparableModel
+from s6erav3.models.weights import new_network
 from s6erav3.training.recipe import RECIPES, Recipe
 
 REFUSED = [  # field, value, what the message says of the limit
@@ -79,7 +80,7 @@ def test_two_kinds_of_average_are_one_too_many():
     [
         ("dropout", 0.05),
         ("channels", (4, 5, 4, 6, 7, 9)),
-        ("pool", "global"),
+        ("pool", "none"),
         ("norm", "pre_act"),
     ],
 )
@@ -102,8 +103,33 @@ def test_only_a_separable_network_has_weighted_pooling():
         pooled = network.gap(x)
     torch.testing.assert_close(pooled, x[..., :6, :6].mean((2, 3), keepdim=True))
     assert Recipe.from_record({"recipe": recipe.to_record()}) == recipe
-    with pytest.raises(ValueError, match="^pool: expected one of global, weighted, not 'max'"):
-        SeparableModel(pool="max")
+
+
+def test_a_separable_network_takes_the_mean_of_all_positions_unless_it_is_told_otherwise():
+    for pool in ({}, {"pool": "global"}, {"pool": "avg3"}):
+        network = Recipe("mine", stages=((6,), (9,)), dropout=0.0, **pool).build()
+        assert network.pool == "global" and str(network.gap) == "AdaptiveAvgPool2d(output_size=1)"
+    for pool in ("max", "none", None):
+        with pytest.raises(ValueError, match=f"no pool {pool!r}; choose one of global, weighted"):
+            new_network({"stages": [[6]], "pool": pool})
+
+
+@pytest.mark.parametrize("stages", [(), ((8,), ()), ((4,),) * 5])
+def test_a_separable_network_has_one_to_four_stages(stages):
+    with pytest.raises(ValueError, match="^stages: expected one to four tuples of channels"):
+        SeparableModel(stages)
+
+
+@pytest.mark.parametrize(
+    "n_stages, low, high", [(1, 27, 35), (2, 24, 31), (3, 24, 31), (4, 24, 31)]
+)
+def test_weighted_pooling_takes_images_of_about_28_pixels(n_stages, low, high):
+    network = SeparableModel(((4,),) * n_stages, pool="weighted").eval()
+    for size in (low, high):
+        assert network(torch.zeros(2, 1, size, size)).shape == (2, 10)
+    for size in (low - 1, high + 1):
+        with pytest.raises(ValueError, match=f"of 28×28 pixels, not {size}×{size}"):
+            network(torch.zeros(2, 1, size, size))
 
 
 def test_a_recipe_builds_its_network():

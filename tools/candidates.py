@@ -114,7 +114,7 @@ def three_thousand_stages() -> list[Recipe]:
 
 
 def weighted_candidates(*layouts: str) -> list[Recipe]:
-    "Such layouts with weighted pooling."
+    "Like `stage_candidates`, with weighted pooling; each name begins with `weighted-`."
     return [
         recipe.replace(name=f"weighted-{recipe.name}", pool="weighted")
         for recipe in stage_candidates(*layouts)
@@ -149,19 +149,32 @@ def weighted() -> list[Recipe]:
 def chosen_by(name: str) -> Recipe:
     """The recipe that the records of a protocol choose.
 
-    `FileNotFoundError` without records, `ValueError` if a finalist lacks a fold."""
+    `FileNotFoundError` without records, `ValueError` if a candidate lacks a fold."""
     protocol = PROTOCOLS[name]
     recipes = protocol.recipes()
     path = RECORDS / f"{name}.jsonl"
     records = read_study(path)
-    n_finished = len(final_accuracies(records).dropna())
-    if n_finished < min(protocol.finalists, len(recipes)):
+    if missing := candidates_without_runs(protocol, records):
         raise ValueError(
-            f"{path}: only {n_finished} of {protocol.finalists} candidates have all folds; "
-            f"make the other runs with `python tools/candidates.py {name}`"
+            f"{path}: runs of {', '.join(missing)} are missing; "
+            f"make them with `python tools/candidates.py {name} --resume`"
         )
     chosen = choose(recipes, records)
     return next(recipe for recipe in recipes if recipe.name == chosen)
+
+
+def candidates_without_runs(protocol: "Protocol", records: list[RunRecord]) -> list[str]:
+    "The names of the candidates that lack a fold of the screening, or as finalists another one."
+    recipes = protocol.recipes()
+    folds = final_accuracies(records).reindex(columns=SCREENING_FOLDS + FINAL_FOLDS)
+    accuracy = folds.reindex([recipe.name for recipe in recipes])
+    screened = accuracy[list(protocol.screening_folds)].drop(protocol.costly, errors="ignore")
+    if (unscreened := screened.isna().any(axis=1)).any():
+        return list(screened.index[unscreened])
+    on_screening = [record for record in records if record["seed"] in protocol.screening_folds]
+    kept = [recipe for recipe in recipes if recipe.name in screened.index]
+    finalists = [recipe.name for recipe in best_first(kept, on_screening)[: protocol.finalists]]
+    return [name for name in finalists if accuracy.loc[name].isna().any()]
 
 
 def thousand_pilot() -> list[Recipe]:

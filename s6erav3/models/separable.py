@@ -9,6 +9,8 @@ __all__ = ['STAGES', 'POOLINGS', 'separable_block', 'SeparableModel']
 import torch
 from torch import nn
 
+from .modes import check_choice, check_images
+
 # %% ../../nbs/advanced/smallest_networks.ipynb #90ad626d
 def separable_block(in_channels: int, out_channels: int) -> nn.Sequential:
     "Depthwise 3×3 and pointwise convolution → BatchNorm2d → ReLU; the size of the maps stays."
@@ -44,31 +46,47 @@ def _pooling(pool: str, channels: int, side: int) -> nn.Module:
     nn.init.constant_(weights.weight, 1 / 9)
     return nn.Sequential(nn.AvgPool2d(side // 3), weights)
 
+
+def _image_sizes(pool: str, step: int) -> tuple[int, int]:
+    "The smallest and largest side of images, if the last maps have a position every `step` pixels."
+    if pool == "global":
+        return step, 10_000
+    area = 28 // step // 3  # positions, of which three times three are pooled
+    return 3 * area * step, 4 * area * step - 1
+
 # %% ../../nbs/advanced/smallest_networks.ipynb #b3a183aa
 class SeparableModel(nn.Module):
-    "Normalised images `(n, 1, 28, 28)` → log-probabilities `(n, 10)`, with few parameters."
+    """Normalised images `(n, 1, 28, 28)` → log-probabilities `(n, 10)`, with few parameters.
+
+    `ValueError` for a stage without channels, and for none or more than four stages."""
 
     def __init__(
         self,
-        stages: tuple[tuple[int, ...], ...] = STAGES,  # channels, at most four stages
+        stages: tuple[tuple[int, ...], ...] = STAGES,  # channels at 28×28, 14×14, 7×7 and 3×3
         num_classes: int = 10,
-        pool: str = "global",  # or "weighted": how the last maps are pooled
+        pool: str = "global",  # one of POOLINGS
     ):
         super().__init__()
-        if pool not in POOLINGS:
-            raise ValueError(f"pool: expected one of {', '.join(POOLINGS)}, not {pool!r:.200}")
+        check_choice("pool", pool, POOLINGS)
+        if not 1 <= len(stages) <= 4 or not all(stages):
+            raise ValueError(
+                f"stages: expected one to four tuples of channels, not {stages!r:.200}"
+            )
+        self.pool = pool
         self.features = nn.Sequential()
-        in_channels, side = 1, 28
+        in_channels = 1
         for number, channels in enumerate(stages, start=1):
             pooling = [nn.MaxPool2d(2)] if number > 1 else []
-            side = side // 2 if pooling else side
             stage = nn.Sequential(*pooling, *_stage(in_channels, channels))
             self.features.add_module(f"stage{number}", stage)
             in_channels = channels[-1]
-        self.gap = _pooling(pool, in_channels, side)
+        step = 2 ** (len(stages) - 1)
+        self.sizes = _image_sizes(pool, step)
+        self.gap = _pooling(pool, in_channels, 28 // step)
         self.fc = nn.Linear(in_channels, num_classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         "Log-probabilities of the ten digits."
+        check_images(x, self.sizes)
         x = self.gap(self.features(x))
         return torch.log_softmax(self.fc(x.flatten(1)), dim=1)

@@ -58,7 +58,7 @@ class _Hyperparameters(msgspec.Struct, frozen=True, kw_only=True, rename=_RECORD
     dropout: Fraction = 0.05  # probability that a channel is zeroed
     channels: Channels = CHANNELS  # output channels of the convolutions
     stages: Stages = ()  # channels of a `SeparableModel`; (): an `MNISTModel`
-    pool: Literal["avg3", "global", "none", "weighted"] = "avg3"  # of the last maps
+    pool: Literal["avg3", "global", "none", "weighted"] = "avg3"  # how the last maps are pooled
     norm: Literal["post_act", "pre_act", "none"] = "post_act"  # BatchNorm after or before ReLU
     teacher_width: Annotated[int, Meta(ge=0, le=99)] = 0  # multiple; 0: no distillation
 
@@ -74,11 +74,10 @@ def _check_combination(recipe: _Hyperparameters) -> None:
     if recipe.ema_decay and recipe.average_epochs:
         raise ValueError("ema_decay and average_epochs are two kinds of average; choose one")
     fields = recipe.channels, recipe.norm, recipe.dropout
-    is_separable = fields == (CHANNELS, "post_act", 0) and recipe.pool in ("avg3", "weighted")
-    if recipe.stages and not is_separable:
+    if recipe.stages and (fields != (CHANNELS, "post_act", 0) or recipe.pool == "none"):
         raise ValueError(
-            "stages: a SeparableModel has no dropout, and its layout is fixed; "
-            "use dropout=0, leave out channels and norm, and pool if it is not weighted"
+            "stages: a SeparableModel has no dropout, and its layout is fixed; use dropout=0, "
+            "leave out channels and norm, and give no pool but global or weighted"
         )
     if recipe.pool == "weighted" and not recipe.stages:
         raise ValueError("pool: only a SeparableModel has weighted pooling; give its stages")

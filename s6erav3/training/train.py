@@ -67,7 +67,7 @@ def train_teacher(
 ) -> tuple[nn.Module, TeacherRecord]:
     "A wider network, trained in half of the epochs without a teacher of its own; its record."
     recipe = spec.recipe
-    own = recipe.replace(epochs=max(1, recipe.epochs // 2), teacher_width=0, stages=())
+    own = recipe.replace(epochs=max(1, recipe.epochs // 2), teacher_width=0, stages=(), pool="avg3")
     size = recipe.teacher_width, recipe.dropout, len(spec.splits.classes)
     teacher = _with_initial_weights(spec.seed, widened_model, *size)
     parameters = count_parameters(teacher)

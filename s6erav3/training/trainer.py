@@ -345,6 +345,8 @@ def _check_fields(model: nn.Module, recipe: Recipe) -> None:
     changed = [f for f in _ARCHITECTURE if getattr(recipe, f) != getattr(default, f)]
     if not recipe.dropout and "dropout" in changed:
         changed.remove("dropout")
+    if recipe.stages and "pool" not in changed:
+        changed.append("pool")
     is_own = isinstance(model, (MNISTModel, SeparableModel))
     if not changed or is_own and _has_layout(model, recipe):
         return
