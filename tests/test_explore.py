@@ -240,31 +240,32 @@ console.log(JSON.stringify(images.map(({ index, label, pixels }) => [index, labe
 """
 
 
-def packed_outputs(built, images, folder) -> torch.Tensor:
-    "The outputs of all packed networks: the shipped ones, the untrained one, the epochs of a run."
-    images.numpy().tofile(folder / "images")
+@pytest.fixture(scope="module")
+def packed_outputs(built, images, tmp_path_factory) -> torch.Tensor:
+    """The outputs of all packed networks for the first 200 images.
+
+    First those of the shipped networks, then of the untrained one, then of the epochs of a run."""
+    folder = tmp_path_factory.mktemp("packed")
+    images[:200].numpy().tofile(folder / "images")
     run_text = read_built(built, folder, PREDICTED)
     assert len(json.loads(run_text)) == 20
     found = torch.from_numpy(np.fromfile(folder / "outputs", np.float32))
-    return found.view(-1, len(images), 10)
+    return found.view(-1, 200, 10)
 
 
-def test_the_packed_networks_are_the_shipped_ones(built, images, tmp_path):
-    some = images[:200]
-    found = packed_outputs(built, some, tmp_path)
-    for name, output in zip(explore.MODELS, found):
-        assert_same(output, predict_log_proba(load_pretrained(name), some))
+def test_the_packed_networks_are_the_shipped_ones(packed_outputs, images):
+    for name, output in zip(explore.MODELS, packed_outputs):
+        assert_same(output, predict_log_proba(load_pretrained(name), images[:200]))
 
 
-def test_the_rounded_epochs_predict_what_the_saved_ones_do(built, mnist_dir, tmp_path):
+def test_the_rounded_epochs_predict_what_the_saved_ones_do(packed_outputs, images, mnist_dir):
     "For 99 of 100 images of MNIST."
-    some = load_splits("mnist", mnist_dir).test.images[:200]
-    found = packed_outputs(built, some, tmp_path)
     states = torch.load(ROOT / "results" / "seeing" / "epochs.pth", weights_only=True)
-    for state, output in zip(states, found[len(explore.MODELS) + 1 :], strict=True):
+    rounded = packed_outputs[len(explore.MODELS) + 1 :]
+    for state, output in zip(states, rounded, strict=True):
         model = MNISTModel(dropout=0)
         model.load_state_dict(state)
-        expected = predict_log_proba(model.eval(), some).argmax(dim=1)
+        expected = predict_log_proba(model.eval(), images[:200]).argmax(dim=1)
         assert (output.argmax(dim=1) == expected).float().mean() >= 0.99
 
 
