@@ -126,14 +126,14 @@ def test_a_blank_drawing_is_no_image(tmp_path):
     assert run_node(tmp_path, [SHARED / "drawing.js"], code) == "null\n"
 
 
-def explained(model, folder, code) -> str:
+def explained(model, folder, code, others=()) -> str:
     "What `code` prints of a network and of its result for one image."
     description, numbers = describe_network(model)
     numbers.tofile(folder / "numbers")
     made = f"const network = readNetwork({json.dumps(description)}, readFloats('numbers'));"
     image = "const image = Uint8Array.from({ length: 784 }, (_, i) => (i * i) % 256);"
     result = "const result = forward(network, image);"
-    modules = [SHARED / "network.js", PAGE / "fields.js"]
+    modules = [SHARED / "network.js", PAGE / "fields.js", *others]
     return run_node(folder, modules, "\n".join([made, image, result, code]))
 
 
@@ -145,6 +145,18 @@ def test_receptive_fields_of_weighted_pooling(tmp_path):
     for layer, field in zip(["gap.0", "gap.1", "fc"], found[-3:], strict=True):
         expected = table.loc[layer, columns].tolist()
         assert layer == "fc" or [field["size"], field["jump"], field["start"]] == expected, layer
+
+
+def test_the_diagram_says_what_pooling_does(tmp_path):
+    code = """
+    const texts = network.stages.map((stage, i) => describeStage(stage, result.stages[i].output));
+    console.log(JSON.stringify(texts.map(({ facts }) => facts)));
+    """
+    modules = [PAGE / "diagram.js"]
+    weighted = json.loads(explained(VARIANTS["weighted pooling"], tmp_path, code, modules))
+    assert weighted[-3:] == ["mean of each 2×2", "3×3 filters, depthwise", "all features"]
+    published = json.loads(explained(load_pretrained(), tmp_path, code, modules))
+    assert published[-2:] == ["mean of first 3×3", "all features"]
 
 
 @pytest.mark.parametrize("name", ["best", "smallest_99"])

@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import re
 from typing import get_args
 
 import numpy as np
@@ -109,8 +110,9 @@ def test_a_separable_network_takes_the_mean_of_all_positions_unless_it_is_told_o
     for pool in ({}, {"pool": "global"}, {"pool": "avg3"}):
         network = Recipe("mine", stages=((6,), (9,)), dropout=0.0, **pool).build()
         assert network.pool == "global" and str(network.gap) == "AdaptiveAvgPool2d(output_size=1)"
-    for pool in ("max", "none", None):
-        with pytest.raises(ValueError, match=f"no pool {pool!r}; choose one of global, weighted"):
+    for pool in ("max", "none", None, ["weighted"], 3):
+        message = re.escape(f"no pool {pool!r}; choose one of global, weighted")
+        with pytest.raises(ValueError, match=message):
             new_network({"stages": [[6]], "pool": pool})
 
 

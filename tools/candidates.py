@@ -102,6 +102,14 @@ def thousand_stages() -> list[Recipe]:
     )
 
 
+def weighted_candidates(*layouts: str) -> list[Recipe]:
+    "Like `stage_candidates`, with weighted pooling; each name begins with `weighted-`."
+    return [
+        recipe.replace(name=f"weighted-{recipe.name}", pool="weighted")
+        for recipe in stage_candidates(*layouts)
+    ]
+
+
 def three_thousand_stages() -> list[Recipe]:
     "Layouts with fewer than 3,000 parameters."
     global_mean = stage_candidates(
@@ -111,14 +119,6 @@ def three_thousand_stages() -> list[Recipe]:
         "8-16_20_24-24",
     )
     return [*global_mean, *weighted_candidates("8-16_20_24-24")]
-
-
-def weighted_candidates(*layouts: str) -> list[Recipe]:
-    "Like `stage_candidates`, with weighted pooling; each name begins with `weighted-`."
-    return [
-        recipe.replace(name=f"weighted-{recipe.name}", pool="weighted")
-        for recipe in stage_candidates(*layouts)
-    ]
 
 
 def weighted_stages() -> list[Recipe]:

@@ -243,11 +243,11 @@ RECORD_VALUES = {"avg3": "published", "post_act": "after", "pre_act": "before"}
 # %% ../../nbs/internals/weights.ipynb #11f4dd9b
 def new_network(recipe: Mapping, num_classes: int = 10) -> nn.Module:
     "A new network as a recipe describes it, under the names and values of records."
-    values = {recorded: value for value, recorded in RECORD_VALUES.items()}
     if recipe.get("stages"):
         pool = recipe.get("pool", "global")
-        pool = "global" if values.get(pool, pool) == "avg3" else pool  # where it was not given
-        return SeparableModel(recipe["stages"], num_classes, pool)
+        is_default = pool in ("avg3", RECORD_VALUES["avg3"])
+        return SeparableModel(recipe["stages"], num_classes, "global" if is_default else pool)
+    values = {recorded: value for value, recorded in RECORD_VALUES.items()}
     arguments: dict[str, Any] = {}
     for name in ("channels", "dropout", "pool", "norm"):
         if name in recipe:

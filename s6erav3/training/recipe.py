@@ -77,7 +77,7 @@ def _check_combination(recipe: _Hyperparameters) -> None:
     if recipe.stages and (fields != (CHANNELS, "post_act", 0) or recipe.pool == "none"):
         raise ValueError(
             "stages: a SeparableModel has no dropout, and its layout is fixed; use dropout=0, "
-            "leave out channels and norm, and give no pool but global or weighted"
+            "leave out channels and norm; pool can be global or weighted"
         )
     if recipe.pool == "weighted" and not recipe.stages:
         raise ValueError("pool: only a SeparableModel has weighted pooling; give its stages")
