@@ -174,15 +174,18 @@ class Recipe(_Convertible, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def smallest_99(cls) -> "Recipe":
-        "For the narrowest network; aims at 99.0 %, with half of the augmentation."
-        return cls.smallest_994().replace(
+        "For a network of 971 parameters; aims at an accuracy of 99.0 %."
+        return cls.best().replace(
             name="smallest_99",
+            epochs=150,
+            weight_decay=0.02,
             rotation=4.0,
             scale=0.04,
             translate=0.03,
             shear=2.5,
             elastic_std=0.35,
-            channels=(4, 5, 4, 6, 7, 9),
+            stages=((7,), (9, 9), (10, 9)),
+            pool="weighted",
         )
 
     @classmethod
