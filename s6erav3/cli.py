@@ -202,8 +202,8 @@ def train(
         RecipeName,
         typer.Option(
             help="All other hyperparameters. fast: four epochs; best: the most accurate; "
-            "original: as s6erav3 was published; smallest_994, smallest_99: narrow networks "
-            "that aim at 99.4 and 99.0 % accuracy."
+            "original: as s6erav3 was published; smallest_994, smallest_99: networks with fewer "
+            "parameters that aim at 99.4 and 99.0 % accuracy."
         ),
     ] = "fast",
     seed: Annotated[

@@ -208,6 +208,11 @@ def test_the_recorded_runs_are_those_of_the_protocol(name):
         assert Recipe.from_record(record) == recipes[record["recipe_name"]]
 
 
+@pytest.mark.parametrize("name, protocol", [("best", "best"), ("smallest_99", "weighted")])
+def test_a_recipe_is_the_candidate_that_was_chosen(name, protocol):
+    assert candidates.chosen_by(protocol).replace(name=name) == Recipe.named(name)
+
+
 def test_fast_is_the_candidate_that_was_the_fastest():
     times = json.loads((candidates.RECORDS / "fast_times.json").read_text(encoding="utf-8"))
     medians = {name: statistics.median(own) for name, own in times["seconds"].items()}

@@ -371,14 +371,14 @@ def test_a_change_that_is_none(change, command, refused):
 
 
 def test_one_change_and_several_seeds_are_a_sweep(call):
-    run = "sweep --dataset digits --train-size 128 --recipe smallest_99 --epochs 1 --jobs 1"
+    run = "sweep --dataset digits --train-size 128 --recipe fast --epochs 1 --jobs 1"
     for change in ("", "--set dropout=0.1"):
         status, out, error = call(f"{run} --seeds 0-1 {change} --output-dir runs")
         assert status == 0, error
     names = sorted(path.name for path in Path("runs").iterdir())
-    expected = ["smallest_99,dropout=0.1", "smallest_99"]
+    expected = ["fast,dropout=0.1", "fast"]
     assert names == [f"{name}-seed{seed}" for name in expected for seed in (0, 1)]
-    assert "smallest_99,dropout=0.1" in out
+    assert "fast,dropout=0.1" in out
 
 
 def test_a_short_run_averages_at_most_half_of_its_epochs(call):

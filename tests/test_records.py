@@ -54,6 +54,8 @@ STUDIES = (
     "candidates/thousand-pilot",
     "candidates/three-thousand-stages",
     "candidates/fast",
+    "candidates/weighted-stages",
+    "candidates/weighted",
 )
 OPTIONAL = {"fold", "teacher", "classes", "revision"}  # older records and those of digits lack them
 FIELDS = RunRecord.__annotations__.keys() - OPTIONAL
@@ -85,7 +87,7 @@ def final_runs() -> dict[str, dict]:
 
 @cache
 def earlier_runs() -> dict[str, dict]:
-    "The records of the runs by which version 0.1 tested its `best`, by place."
+    "The records of the runs by which version 0.1 tested its recipes, by place."
     paths = sorted((RESULTS / "version_0_1").glob("*.json"))
     return {f"results/version_0_1/{path.name}": read_record(path) for path in paths}
 
@@ -109,7 +111,9 @@ def shipped() -> dict[str, dict]:
 def all_records() -> dict[str, dict]:
     "Every record, by place."
     in_package = {f"s6erav3/weights/{name}.json": record for name, record in shipped().items()}
-    return {**final_runs(), **earlier_runs(), **study_runs(), **in_package}
+    path = RESULTS / "default_run/fast-seed0.json"  # quoted in the README
+    by_default = {f"results/default_run/{path.name}": read_record(path)}
+    return {**final_runs(), **earlier_runs(), **study_runs(), **in_package, **by_default}
 
 
 def faults_of(rule: Callable[[dict], Iterator[str]]) -> list[str]:
