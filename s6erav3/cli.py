@@ -131,7 +131,7 @@ Weights = Annotated[
 
 Trained = Annotated[
     RecipeName,
-    typer.Option("--recipe", help="The recipe of the weights; it gives the widths of the layers."),
+    typer.Option("--recipe", help="The recipe of the weights; it says which network they are for."),
 ]
 
 # %% ../nbs/internals/commands.ipynb #71b091a3
