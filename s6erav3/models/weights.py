@@ -175,7 +175,10 @@ def _check_tensors(state: dict, expected: dict, path: Path | str) -> None:
     "`ValueError` unless `state` has finite numbers under the names and in the layout `expected`."
     if odd := sorted(expected.keys() ^ state.keys()):
         owner = "network" if odd[0] in expected else "file"
-        raise ValueError(f"{path} is for another network: {odd[0][:60]!r} is only in the {owner}")
+        raise ValueError(
+            f"{path} is for another network: {odd[0][:60]!r} is only in the {owner}; "
+            "was it trained by another recipe?"
+        )
     for name, own in expected.items():
         tensor = state[name]
         found = _layout(tensor)
