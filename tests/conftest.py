@@ -110,13 +110,19 @@ class AtWork:
             reporter.write_line(f"stopped while running {nodeid}")
 
 
+def interrupt_once(number, frame):
+    "Answer a request to end, and no further one, so that the answer is not interrupted."
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def pytest_configure(config):
     "A request to end is answered as Ctrl-C is: tests clean up, and those at work are named."
     if hasattr(config, "workerinput"):
         return  # a process that runs tests for another one
     config.pluginmanager.register(AtWork(config))
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, interrupt_once)
 
 
 @pytest.fixture(scope="session")

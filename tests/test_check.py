@@ -49,6 +49,15 @@ def pytest_runtest_logstart():
     if "PYTEST_XDIST_WORKER" not in os.environ:  # the process that other tests report to
         Path({file!r}).write_text(str(os.getpid()), encoding="utf-8")
 """
+SLOW_ANSWER = """
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_keyboard_interrupt():
+    import time
+
+    Path({file!r}).write_text("1", encoding="utf-8")
+    time.sleep(2)
+"""
 
 
 def write_notebook(path: Path, *sources: str) -> None:
@@ -229,21 +238,37 @@ def test_whatever_ends_a_run_ends_what_it_started(project, name, system):
     assert re.search(rf"^{name}: stopped while running nbs/endless.ipynb \(\d+ s\)$", said, re.M)
 
 
-@NO_SIGNALS
-def test_the_test_that_was_running_is_named(project):
+def start_endless_test(project: Path, hooks: str = "") -> tuple[subprocess.Popen, int, int]:
+    "The test command at work on a test without end, its child, and the process that reports it."
     file, known = project / "pid.txt", project / "known.txt"
     body = ENDLESS.format(file=str(file)).replace("\n", "\n    ")
     (project / "tests" / "test_endless.py").write_text(
         f"def test_endless():\n    {body}\n", encoding="utf-8"
     )
     with (project / "tests" / "conftest.py").open("a", encoding="utf-8") as conftest:
-        conftest.write(START_IS_KNOWN.format(file=str(known)))
+        conftest.write(START_IS_KNOWN.format(file=str(known)) + hooks)
     process = start(project, "tests/test_endless.py")
-    child = wait_for_file(file, process)
-    wait_for_file(known, process)
+    return process, wait_for_file(file, process), wait_for_file(known, process)
+
+
+@NO_SIGNALS
+def test_the_test_that_was_running_is_named(project):
+    process, child, _ = start_endless_test(project)
     process.terminate()
     said, _ = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM
+    assert "stopped while running tests/test_endless.py::test_endless" in said
+    assert is_gone(child)
+
+
+@NO_SIGNALS
+def test_a_second_request_to_end_does_not_interrupt_the_answer(project):
+    answers = project / "answers.txt"
+    process, child, reporting = start_endless_test(project, SLOW_ANSWER.format(file=str(answers)))
+    os.kill(reporting, signal.SIGTERM)
+    wait_for_file(answers, process)
+    os.kill(reporting, signal.SIGTERM)
+    said, _ = process.communicate()
     assert "stopped while running tests/test_endless.py::test_endless" in said
     assert is_gone(child)
 
