@@ -53,6 +53,7 @@ STUDIES = (
     "candidates/thousand",
     "candidates/thousand-pilot",
     "candidates/three-thousand-stages",
+    "candidates/three-thousand",
     "candidates/fast",
     "candidates/weighted-stages",
     "candidates/weighted",
