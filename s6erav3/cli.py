@@ -311,28 +311,27 @@ def _execution(options: dict):
 # %% ../nbs/internals/commands.ipynb #fb7be726
 def _adapted(recipe, epochs: Optional[int], val_size: Optional[int], changes=None):
     "`recipe` with changed fields; a wrong call where it needs a validation set."
-    recipe = _changed(recipe, changes or [])
+    recipe = _changed(recipe, changes or [], epochs)
     if val_size == 0 and recipe.schedule == "plateau":
         raise typer.BadParameter(
             f"the schedule of recipe {recipe.name} needs a validation set; "
             "leave --val-size 0 out, or use another recipe"
         )
-    if not epochs:
-        return recipe
-    average = min(recipe.average_epochs, epochs // 2)  # the others lower the learning rate
-    return recipe.replace(epochs=epochs, average_epochs=average)
+    return recipe
 
 # %% ../nbs/internals/commands.ipynb #87b92cf8
-def _changed(recipe, changes: list[str]):
+def _changed(recipe, changes: list[str], epochs: Optional[int]):
     "`recipe` with fields changed, as `rotation=0` says; a wrong call for no such change."
     names = [field for field in recipe.__struct_fields__ if field != "name"]
-    values = {}
+    values = {"epochs": epochs} if epochs else {}
     for change in changes:
         name, equals, text = change.partition("=")
         if not equals or name not in names:
             raise typer.BadParameter(
                 f"--set takes FIELD=VALUE, not {change!r}; the fields are {', '.join(names)}"
             )
+        if name in values:
+            raise typer.BadParameter(f"--set {change}: {name} is given twice")
         values[name] = _value(text)
     try:  # all at once: some values go only with each other
         return recipe.replace(**values, name=",".join([recipe.name, *changes]))

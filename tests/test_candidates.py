@@ -1,6 +1,7 @@
 "The comparison of candidates: which runs are made, and who is trained on the last folds."
 
 import json
+import re
 import statistics
 import sys
 from collections import Counter
@@ -20,11 +21,16 @@ NO_IMAGES = Splits(Digits([], []), None, Digits([], []), "digits")
 PROTOCOL = candidates.Protocol(lambda: [Recipe(name) for name in ACCURACIES])
 
 
-def record(spec):
-    "What the comparison reads of a run record; fold 1 is a little better."
-    accuracy = ACCURACIES[spec.recipe.name] + 0.01 * spec.seed
+def record(name, fold, accuracy):
+    "What the comparison reads of a run record."
     row = {"validation_accuracy": accuracy}
-    return {"recipe_name": spec.recipe.name, "history": [row], "test_accuracy": None}
+    return {"recipe_name": name, "seed": fold, "history": [row], "test_accuracy": None}
+
+
+def record_of(spec):
+    "A record in which fold 1 is a little better."
+    name = spec.recipe.name
+    return record(name, spec.seed, ACCURACIES[name] + 0.01 * spec.seed)
 
 
 @pytest.fixture
@@ -39,7 +45,7 @@ def sweeps(monkeypatch):
 
     def read_records(folder, specs):
         names = sum(made, [])
-        return [record(spec) for spec in specs if spec.name in names]
+        return [record_of(spec) for spec in specs if spec.name in names]
 
     monkeypatch.setattr(candidates, "sweep", sweep)
     monkeypatch.setattr(candidates, "fold_splits", lambda fold: NO_IMAGES)
@@ -103,8 +109,12 @@ def test_records_that_are_there_are_taken_over_and_written_again(monkeypatch, tm
     def sweep(specs, folder, jobs, test):
         raise AssertionError("a run is made")
 
+    def fold_splits(fold):
+        train, valid = (Digits([0] * n, [0] * n) for n in (50_000, 10_000))
+        return Splits(train, valid, train, "MNIST", fold=fold)
+
     monkeypatch.setattr(candidates, "sweep", sweep)
-    monkeypatch.setattr(candidates, "fold_splits", lambda fold: NO_IMAGES)
+    monkeypatch.setattr(candidates, "fold_splits", fold_splits)
     arguments = ["thousand-stages", "--output-dir", str(tmp_path), "--collect"]
     assert candidates.main([*arguments, "--resume"]) == 0
     recorded, written = (
@@ -118,15 +128,7 @@ def test_records_that_are_there_are_taken_over_and_written_again(monkeypatch, tm
 
 def finished(name, accuracies):
     "Records of a recipe on five folds."
-    return [
-        {
-            "recipe_name": name,
-            "seed": seed,
-            "history": [{"validation_accuracy": accuracy}],
-            "test_accuracy": None,
-        }
-        for seed, accuracy in enumerate(accuracies)
-    ]
+    return [record(name, fold, accuracy) for fold, accuracy in enumerate(accuracies)]
 
 
 HIGHEST = [99.50, 99.52, 99.54, 99.56, 99.58]
@@ -197,7 +199,8 @@ def test_every_candidate_of_a_protocol_is_described_in_it(first_chosen):
     protocol = (Path(__file__).parent.parent / "results/PROTOCOL.md").read_text(encoding="utf-8")
     for name, compared in candidates.PROTOCOLS.items():
         for recipe in compared.recipes():
-            assert recipe.name in protocol, f"{name}: {recipe.name}"
+            words = rf"(?<![\w-]){re.escape(recipe.name)}(?![\w-])"
+            assert re.search(words, protocol), f"{name}: {recipe.name}"
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in candidates.RECORDS.glob("*.jsonl")))
@@ -252,29 +255,56 @@ def test_the_larger_network_is_trained_with_two_strengths(first_chosen):
 def test_while_a_finalist_lacks_a_fold_nothing_is_chosen(monkeypatch):
     records = finished("8-12_12_12", HIGHEST) + finished("6-8_10_12-12", HIGHEST[:3])
     monkeypatch.setattr(candidates, "read_study", lambda path: records)
-    missing = "runs of 6-8_10-10_12, .* are missing; .*candidates.py thousand-stages"
+    missing = "runs of 6-8_10-10_12, .* are missing; .*candidates.py thousand-stages .*to copy to"
     with pytest.raises(ValueError, match=missing):
         candidates.chosen_by("thousand-stages")
 
 
-@pytest.mark.parametrize("n_folds, is_missing", [(0, True), (1, True), (2, True), (5, False)])
-def test_a_late_candidate_is_not_forgotten(monkeypatch, n_folds, is_missing):
+@pytest.fixture
+def with_late_layout(monkeypatch):
+    "Records of the layouts with fewer than 3,000 parameters; of the last one, the highest, some."
     *others, late = candidates.three_thousand_stages()
     records = [record for other in others for record in finished(other.name, LOWER)]
-    records += finished(late.name, HIGHEST[:n_folds])
-    monkeypatch.setattr(candidates, "read_study", lambda path: records)
-    if not is_missing:
-        assert candidates.chosen_by("three-thousand-stages") == late
-        assert {one.pool for one in candidates.three_thousand()} == {"weighted"}
-        return
+
+    def read_with(n_folds):
+        found = records + finished(late.name, HIGHEST[:n_folds])
+        monkeypatch.setattr(candidates, "read_study", lambda path: found)
+        return late
+
+    return read_with
+
+
+@pytest.mark.parametrize("n_folds", [0, 1, 2])
+def test_without_the_runs_of_a_late_candidate_nothing_is_chosen(with_late_layout, n_folds):
+    late = with_late_layout(n_folds)
     with pytest.raises(ValueError, match=f"runs of {late.name} are missing"):
         candidates.chosen_by("three-thousand-stages")
+
+
+def test_a_late_candidate_can_be_chosen(with_late_layout):
+    late = with_late_layout(5)
+    assert candidates.chosen_by("three-thousand-stages") == late
+    assert {one.pool for one in candidates.three_thousand()} == {"weighted"}
+
+
+def test_by_a_pilot_nothing_is_chosen():
+    with pytest.raises(ValueError, match="by thousand-pilot, a pilot, nothing is chosen"):
+        candidates.chosen_by("thousand-pilot")
+
+
+def test_nobody_is_admitted_while_a_fold_is_missing():
+    records = finished("today", HIGHEST) + finished("short", HIGHEST[:2])
+    recipes = [Recipe(name) for name in ("today", "short", "none")]
+    with pytest.raises(ValueError, match="^runs of short, none are missing"):
+        candidates.admitted(recipes, records)
 
 
 def test_without_a_choice_of_layout_the_training_is_not_compared(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(candidates, "RECORDS", tmp_path)
     assert candidates.main(["thousand", "--output-dir", str(tmp_path)]) == 1
-    assert "thousand-stages.jsonl" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("Error: there are no records of thousand-stages; ")
+    assert error.count("\n") == 1 and "thousand-stages.jsonl" in error
 
 
 def test_the_protocol_counts_the_parameters_of_each_layout():

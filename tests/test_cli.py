@@ -360,6 +360,9 @@ WRONG_CHANGES = {
     "rotation=wide": "--set rotation=wide: rotation: expected `float`",
     "schedule=cosine": "schedule: expected one of plateau, one_cycle, constant, not 'cosine'",
     "epochs=": "--set epochs=: epochs: expected `int`",
+    "rotation=0' --set 'rotation=5": "--set rotation=5: rotation is given twice",
+    "epochs=2' --epochs '3": "--set epochs=2: epochs is given twice",
+    "ema_decay=0' --epochs 3 --set 'average_epochs=3": "expected fewer than the 3 epochs",
 }
 
 
@@ -381,10 +384,18 @@ def test_one_change_and_several_seeds_are_a_sweep(call):
     assert "fast,dropout=0.1" in out
 
 
-def test_a_short_run_averages_at_most_half_of_its_epochs(call):
-    run = f"train {SMALL} --recipe fast --epochs 3 --output-dir run"
-    assert call(f"{run} --set ema_decay=0 --set average_epochs=4")[0] == 0
-    assert read("run/record.json")["recipe"]["average_epochs"] == 1
+def test_a_change_may_need_the_epochs_that_are_given(call):
+    run = f"train {SMALL} --recipe fast --epochs 6 --output-dir run"
+    assert call(f"{run} --set ema_decay=0 --set average_epochs=5")[0] == 0
+    recipe = read("run/record.json")["recipe"]
+    assert (recipe["epochs"], recipe["average_epochs"]) == (6, 5)
+
+
+@pytest.mark.parametrize("seeds", ["0,0", "0-2,1"])
+def test_a_seed_that_is_given_twice(seeds, refused):
+    status, error = refused(f"sweep --dataset digits --seeds {seeds}")
+    assert status != 0 and "different names of recipes, and seeds" in error
+    assert not list(Path().glob("runs/*"))
 
 
 # Resuming without other options

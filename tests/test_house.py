@@ -246,11 +246,7 @@ def test_readme_and_contents_name_what_is_there():
     "Every file and folder that they name is there; they name every folder and lesson."
     texts = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTENTS.md")]
     named = linked("\n".join(texts))
-    folders = {
-        line.split("/")[0]
-        for line in tracked()
-        if "/" in line and not line.startswith((".", "README_files"))
-    }
+    folders = {line.split("/")[0] for line in tracked() if "/" in line and not line.startswith(".")}
     known = named | {link.split("/")[0] for link in named}
     faults = [f"there is no {link}" for link in sorted(named) if not (ROOT / link).exists()]
     faults += [f"{folder}/ is not named" for folder in sorted(folders - known)]

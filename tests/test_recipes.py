@@ -14,6 +14,7 @@ from msgspec.structs import fields
 from s6erav3.models.model import NORMS, POOLS, MNISTModel, count_parameters
 from s6erav3.models.separable import SeparableModel
 from s6erav3.models.weights import new_network
+from s6erav3.training.loop import make_scheduler
 from s6erav3.training.recipe import RECIPES, Recipe
 
 REFUSED = [  # field, value, what the message says of the limit
@@ -32,13 +33,15 @@ REFUSED = [  # field, value, what the message says of the limit
     ("no_aug_epochs", -1, "expected `int` >= 0"),
     ("average_epochs", 0.5, "expected `int`"),
     ("channels", (8, 12, 8, 12, 16), "expected `array` of length 6"),
-    ("channels", (8, None, 8, 12, 16, 20), "expected `int`"),
+    ("channels", (8, None, 8, 12, 16, 20), "expected `int` - at `$[1]`"),
     ("channels", (8, 12, 8, 12, 16, 1_001), "expected `int` <= 1000 - at `$[5]`"),
     ("channels", 8, "expected `array`"),
     ("stages", [[8, 12], []], "expected `array` of length >= 1 - at `$[1]`"),
     ("stages", [[8, 0]], "expected `int` >= 1 - at `$[0][1]`"),
     ("stages", [[8]] * 5, "expected `array` of length <= 4"),
     ("stages", 8, "expected `array`"),
+    ("stages", [7, 9], "expected `array` - at `$[0]`"),
+    ("batch_size", 10**7, "expected `int` <= 1000000"),
     ("pool", "published", "expected one of avg3, global, none, weighted"),
     ("norm", ["none"], "expected one of post_act, pre_act, none"),
     ("teacher_width", 100, "expected `int` <= 99"),
@@ -58,7 +61,9 @@ def test_a_network_can_be_made_of_every_choice():
     assert choices["pool"] == (*POOLS, "weighted") and choices["norm"] == NORMS
 
 
-@pytest.mark.parametrize("name", ["a/b", "a\\b", "a\nb", "\x1b[2J", "\ud800", None, ["best"]])
+@pytest.mark.parametrize(
+    "name", ["a/b", "a\\b", "a\nb", "\x1b[2J", "\ud800", "é" * 101, None, ["best"]]
+)
 def test_a_name_that_no_folder_can_have(name):
     with pytest.raises(ValueError, match="^name: expected ") as error:
         Recipe(name)
@@ -69,6 +74,29 @@ def test_a_long_value_is_cut_off():
     with pytest.raises(ValueError) as error:
         Recipe("mine", channels=(1,) * 10_000)
     assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize("record", [{}, {"recipe_name": "a"}])
+def test_a_record_without_a_recipe(record):
+    with pytest.raises(ValueError, match="^a record without a recipe is not that of a run$"):
+        Recipe.from_record(record)
+    with pytest.raises(ValueError, match="^the record of recipe 'None' does not fit"):
+        Recipe.from_record({"recipe": {"name": "a", "rate": 1}})
+
+
+def test_the_rate_of_one_cycle_does_not_rise_in_a_single_step():
+    recipe = Recipe("mine", epochs=2, schedule="one_cycle", pct_start=0.1)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.1)
+    with pytest.raises(ValueError, match="^pct_start: 0.1 of 10 steps is a single one"):
+        make_scheduler(optimizer, recipe, 5)
+    assert make_scheduler(optimizer, recipe, 10).total_steps == 20
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_an_average_leaves_epochs_in_which_the_rate_falls(n):
+    with pytest.raises(ValueError, match=f"expected fewer than the 3 epochs of the run, not {n}"):
+        Recipe("mine", epochs=3, average_epochs=n)
+    assert Recipe("mine", epochs=3, average_epochs=2).average_epochs == 2
 
 
 def test_two_kinds_of_average_are_one_too_many():

@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
 WEIGHTS = Path(s6erav3.__file__).parent / "weights"  # of the installed package
 sys.path.insert(0, str(ROOT / "tools"))
-from ship import median_run  # noqa: E402
+from ship import kind, median_run  # noqa: E402
 
 STUDIES = (
     "ablation",
@@ -429,13 +429,6 @@ def test_recorded_recipes_are_those_of_the_package(name):
     runs = [record for record in final_runs().values() if record["recipe_name"] == name]
     assert len(runs) >= 3
     assert {Recipe.from_record(record) for record in runs} == {Recipe.named(name)}
-
-
-def kind(record: dict) -> tuple:
-    "What runs have in common that are ranked together."
-    tested = record["test_accuracy"] is not None
-    compiled = record["environment"]["compile"]
-    return Recipe.from_record(record), record["holdout"], tested, compiled
 
 
 def test_shipped_runs_are_the_median_of_the_recorded():

@@ -5,6 +5,7 @@ this process.
 """
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -32,9 +33,12 @@ from s6erav3.anatomy.table import layer_table
 from s6erav3.data.mnist import load_splits
 from s6erav3.experiments import (
     _set_aside_if_unusable,
+    below,
     fold_table,
     make_specs,
     multiply_adds,
+    read_records,
+    results_table,
     sweep,
     undisturbed_minutes,
 )
@@ -156,6 +160,8 @@ def test_the_record_of_another_recipe_is_refused_with_all_that_differs(splits, m
     other = QUICK.replace(epochs=3, learning_rate=0.3)
     with pytest.raises(ValueError) as error:
         sweep(make_specs([other], [0], splits), made_once, jobs=1)
+    with pytest.raises(ValueError, match="is of another run"):
+        read_records(made_once, make_specs([other], [0], splits))
     path = made_once / "quick-seed0" / "record.json"
     differences = "epochs is 2 there and 3 here, learning_rate is 0.1 there and 0.3 here"
     assert str(error.value) == f"{path} is of another run: {differences}; use another folder"
@@ -455,10 +461,43 @@ def test_recipes_with_fewer_folds_are_compared_on_those_that_all_have():
     ]
     assert fold_table(records)["all folds"].isna().all()
     table = fold_table(records, n_folds=3)
-    assert table["minutes"].to_dict() == {"a": 0.9, "b": 0.9}  # of the common folds
+    minutes = table["estimated minutes"].to_dict()
+    assert minutes == {"a": 0.9, "b": 0.9}  # of the common folds
     assert table["folds"].to_dict() == {"a": 3, "b": 2}
     assert table["common folds"].to_dict() == {"a": 98.5, "b": 98.75}
     assert table.loc["a", "all folds"] == 98.0 and pd.isna(table.loc["b", "all folds"])
+
+
+@pytest.mark.parametrize("n", [0, 2])
+def test_a_table_of_folds_needs_one_run_of_each_recipe_and_fold(n):
+    record = {"recipe_name": "a", "fold": 1, "history": [{"validation_accuracy": 99.0}]}
+    with pytest.raises(ValueError, match="at least one record, and one of each recipe and fold"):
+        fold_table([record] * n)
+
+
+def test_recipes_are_compared_fold_by_fold():
+    accuracy = pd.DataFrame({"a": [99.5, 99.3, 99.4], "b": [99.4, 99.1, math.nan]}).T
+    table = below(accuracy, "a").round(9)
+    assert table.loc["a"].tolist() == [0, 0]
+    assert table.loc["b"].tolist() == [0.15, 0.05]  # of 0.1 and 0.2
+
+
+def test_a_table_of_results_is_of_tested_runs_of_one_recipe_each():
+    runs = [
+        {
+            "recipe_name": "a",
+            "recipe": Recipe("a", epochs=epochs).to_record(),
+            "test_accuracy": tested,
+            "parameters": 1,
+            "seconds": 60,
+        }
+        for epochs, tested in [(4, 99.0), (4, 99.2), (100, 99.4), (4, None)]
+    ]
+    assert results_table(runs[:2], []).loc["a", "mean"] == 99.1
+    with pytest.raises(ValueError, match="the runs called a are of 2 recipes"):
+        results_table(runs[:3], [])
+    with pytest.raises(ValueError, match="a run of a was not tested"):
+        results_table(runs[:2] + runs[3:], [])
 
 
 def test_the_epochs_that_were_disturbed_do_not_count():

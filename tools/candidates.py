@@ -13,9 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from s6erav3.ablations import final_accuracies
 from s6erav3.data.mnist import Splits, load_splits
-from s6erav3.experiments import make_specs, multiply_adds, read_records, summarize, sweep
+from s6erav3.experiments import below, make_specs, multiply_adds, read_records, summarize, sweep
 from s6erav3.training.execution import ExecutionConfig
 from s6erav3.training.recipe import Recipe
 from s6erav3.training.record import (
@@ -34,6 +36,18 @@ JOBS = 2  # on two cores: one thread for each run
 RECORDS = Path(__file__).resolve().parent.parent / "results" / "candidates"
 WEIGHT_DECAY = 0.02
 STRONG = {"rotation": 12.0, "scale": 0.12, "translate": 0.09, "shear": 7.5, "elastic_std": 1.05}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    "Which recipes are compared, and how many of them are trained on the final folds."
+
+    recipes: Callable[[], list[Recipe]]
+    finalists: int = 4  # 0 for a pilot, by which nothing is chosen
+    screening_folds: tuple[int, ...] = SCREENING_FOLDS
+    is_timed: bool = False  # whether the fastest of those admitted is chosen, as for `fast`
+    costly: str = ""  # the name of one that is dropped unless it is the best on the first fold
+
 
 # `best` of version 0.1, written out: the candidates stay the same when `Recipe.best` changes
 VERSION_0_1 = Recipe(
@@ -134,11 +148,8 @@ def weighted_stages() -> list[Recipe]:
 
 def two_strengths(layout: Recipe, prefix: str = "") -> list[Recipe]:
     "A layout for 150 epochs, with half and with all of the augmentation."
-    shares = {"half": 0.5, "full": 1}
-    return [
-        with_augmentation(layout, share).replace(name=f"{prefix}{name}", epochs=150)
-        for name, share in shares.items()
-    ]
+    half = layout.replace(name=f"{prefix}half", epochs=150)
+    return [half, with_augmentation(half, 1).replace(name=f"{prefix}full")]
 
 
 def weighted() -> list[Recipe]:
@@ -149,32 +160,33 @@ def weighted() -> list[Recipe]:
 def chosen_by(name: str) -> Recipe:
     """The recipe that the records of a protocol choose.
 
-    `FileNotFoundError` without records, `ValueError` if a candidate lacks a fold."""
+    `ValueError` without records, for a candidate that lacks a fold, and for a pilot."""
     protocol = PROTOCOLS[name]
+    if not protocol.finalists:
+        raise ValueError(f"by {name}, a pilot, nothing is chosen")
     recipes = protocol.recipes()
     path = RECORDS / f"{name}.jsonl"
+    advice = f"`python tools/candidates.py {name} --resume` makes them, for you to copy to {path}"
+    if not path.is_file():
+        raise ValueError(f"there are no records of {name}; {advice}")
     records = read_study(path)
-    if missing := candidates_without_runs(protocol, records):
-        raise ValueError(
-            f"{path}: runs of {', '.join(missing)} are missing; "
-            f"make them with `python tools/candidates.py {name} --resume`"
-        )
+    if missing := candidates_without_runs(protocol, recipes, records):
+        raise ValueError(f"{path}: runs of {', '.join(missing)} are missing; {advice}")
     chosen = choose(recipes, records)
     return next(recipe for recipe in recipes if recipe.name == chosen)
 
 
-def candidates_without_runs(protocol: "Protocol", records: list[RunRecord]) -> list[str]:
+def candidates_without_runs(
+    protocol: Protocol, recipes: list[Recipe], records: list[RunRecord]
+) -> list[str]:
     "The names of the candidates that lack a fold of the screening, or as finalists another one."
-    recipes = protocol.recipes()
-    folds = final_accuracies(records).reindex(columns=SCREENING_FOLDS + FINAL_FOLDS)
-    accuracy = folds.reindex([recipe.name for recipe in recipes])
-    screened = accuracy[list(protocol.screening_folds)].drop(protocol.costly, errors="ignore")
-    if (unscreened := screened.isna().any(axis=1)).any():
-        return list(screened.index[unscreened])
-    on_screening = [record for record in records if record["seed"] in protocol.screening_folds]
-    kept = [recipe for recipe in recipes if recipe.name in screened.index]
-    finalists = [recipe.name for recipe in best_first(kept, on_screening)[: protocol.finalists]]
-    return [name for name in finalists if accuracy.loc[name].isna().any()]
+    names = [recipe.name for recipe in recipes]
+    accuracy = final_accuracies(records).reindex(names, columns=SCREENING_FOLDS + FINAL_FOLDS)
+    screened = accuracy[list(protocol.screening_folds)]
+    if (is_missing := screened.isna().any(axis=1)).any():
+        return list(accuracy.index[is_missing])
+    finalists = best_first(recipes, records, protocol.screening_folds)[: protocol.finalists]
+    return [one.name for one in finalists if accuracy.loc[one.name].isna().any()]
 
 
 def thousand_pilot() -> list[Recipe]:
@@ -196,7 +208,7 @@ def thousand_pilot() -> list[Recipe]:
 def thousand() -> list[Recipe]:
     "Ways to train the layout that was chosen from `thousand_stages`, for 150 epochs or more."
     layout = chosen_by("thousand-stages")
-    half = with_augmentation(layout, 0.5).replace(name="half", epochs=150)
+    half = layout.replace(name="half", epochs=150)
     return [
         with_augmentation(half, 0).replace(name="none"),
         with_augmentation(half, 0.25).replace(name="quarter"),
@@ -232,17 +244,6 @@ def fast_candidates() -> list[Recipe]:
     return [*recipes, large, huge, *short]
 
 
-@dataclass(frozen=True)
-class Protocol:
-    "Which recipes are compared, and how many of them are trained on the final folds."
-
-    recipes: Callable[[], list[Recipe]]
-    finalists: int = 4  # 0 for a pilot, by which nothing is chosen
-    screening_folds: tuple[int, ...] = SCREENING_FOLDS
-    is_timed: bool = False  # whether the fastest of those admitted is chosen, as for `fast`
-    costly: str = ""  # the name of one that is dropped unless it is the best on the first fold
-
-
 PROTOCOLS = {
     "best": Protocol(best_candidates),
     "thousand-stages": Protocol(thousand_stages),
@@ -276,9 +277,11 @@ def finished_runs(protocol: Protocol, folder: Path) -> list[RunRecord]:
     return read_records(folder, make_specs(protocol.recipes(), folds, fold_splits, EXECUTION))
 
 
-def best_first(recipes: list[Recipe], records: list[RunRecord]) -> list[Recipe]:
-    "The recipes by their mean validation accuracy in `records`."
-    means = summarize(records)["validation, mean"]
+def best_first(
+    recipes: list[Recipe], records: list[RunRecord], folds: tuple[int, ...]
+) -> list[Recipe]:
+    "The recipes by their mean validation accuracy on some folds."
+    means = final_accuracies(records)[list(folds)].mean(axis=1)
     return sorted(recipes, key=lambda recipe: means[recipe.name], reverse=True)
 
 
@@ -290,12 +293,13 @@ def make_runs(protocol: Protocol, folder: Path) -> dict[str, str]:
     if protocol.costly:
         if faults := sweep(on_first, folder, JOBS, test=False):
             return faults
-        best, *_ = best_first(recipes, read_records(folder, on_first))
+        best, *_ = best_first(recipes, read_records(folder, on_first), (first,))
         kept = [one for one in recipes if one is best or one.name != protocol.costly]
     screening = on_first + make_specs(kept, others, fold_splits, EXECUTION)
     if faults := sweep(screening, folder, JOBS, test=False):
         return faults
-    finalists = best_first(kept, read_records(folder, screening))[: protocol.finalists]
+    screened = read_records(folder, screening)
+    finalists = best_first(kept, screened, protocol.screening_folds)[: protocol.finalists]
     final = make_specs(finalists, FINAL_FOLDS, fold_splits, EXECUTION)
     return sweep(final, folder, JOBS, test=False)
 
@@ -317,11 +321,8 @@ def choose(recipes: list[Recipe], records: list[RunRecord]) -> str:
     Tied with the highest mean is what lies below it by at most one standard error of the paired
     differences over the folds. Of those equally simple and cheap, the highest is chosen."""
     accuracy = final_accuracies(records).dropna()
-    highest = accuracy.loc[accuracy.mean(axis=1).idxmax()]
-    below = highest - accuracy
-    tied = accuracy.index[below.mean(axis=1) <= below.sem(axis=1)]
-    candidates = [recipe for recipe in recipes if recipe.name in tied]
     means = accuracy.mean(axis=1)
+    candidates = tied(recipes, accuracy, means.idxmax())
 
     def order(recipe):
         return simplicity(recipe), multiply_adds(recipe), -means[recipe.name]
@@ -332,11 +333,20 @@ def choose(recipes: list[Recipe], records: list[RunRecord]) -> str:
 def admitted(recipes: list[Recipe], records: list[RunRecord]) -> list[str]:
     """The names of those recipes that are not less accurate than the first.
 
-    Their mean lies below that of the first by at most one standard error of the differences."""
-    accuracy = final_accuracies(records)
-    below = accuracy.loc[recipes[0].name] - accuracy
-    is_admitted = below.mean(axis=1) <= below.sem(axis=1)
-    return [recipe.name for recipe in recipes if is_admitted[recipe.name]]
+    Their mean lies below that of the first by at most one standard error of the differences.
+    `ValueError` if a recipe lacks a fold."""
+    names = [recipe.name for recipe in recipes]
+    accuracy = final_accuracies(records).reindex(names)
+    if (is_missing := accuracy.isna().any(axis=1)).any():
+        raise ValueError(f"runs of {', '.join(accuracy.index[is_missing])} are missing")
+    return [recipe.name for recipe in tied(recipes, accuracy, names[0])]
+
+
+def tied(recipes: list[Recipe], accuracy: pd.DataFrame, reference: str) -> list[Recipe]:
+    "Those in `accuracy` that are below `reference` by at most one standard error, or above it."
+    table = below(accuracy, reference)
+    names = table.index[table["below"] <= table["standard error"]]
+    return [recipe for recipe in recipes if recipe.name in names]
 
 
 def main(arguments: list[str] | None = None) -> int:

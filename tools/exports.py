@@ -10,6 +10,7 @@ import json
 import platform
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,15 +45,17 @@ def compare(found: torch.Tensor, expected: torch.Tensor, labels: torch.Tensor) -
     }
 
 
-def measure_setting(splits: Splits, setting: dict) -> dict:
-    "The accuracy of `held_out` on validation images with other settings of quantisation."
-    full = {"bits": 8, "per_channel": True, "calibration_images": CALIBRATION_IMAGES, **setting}
+def measure_settings(splits: Splits) -> Iterator[dict]:
+    "The accuracy of `held_out` on validation images with each setting of quantisation."
     model = load_pretrained("held_out")
-    images = splits.train.images[: full["calibration_images"]]
-    network = quantize_network(model, images, full["bits"], full["per_channel"])
     expected = predict_log_proba(model, splits.valid.images)
-    found = network.log_proba(splits.valid.images)
-    return {**full, **compare(found, expected, splits.valid.labels)}
+    usual = {"bits": 8, "per_channel": True, "calibration_images": CALIBRATION_IMAGES}
+    for changes in SETTINGS:
+        setting = {**usual, **changes}
+        images = splits.train.images[: setting["calibration_images"]]
+        network = quantize_network(model, images, setting["bits"], setting["per_channel"])
+        found = network.log_proba(splits.valid.images)
+        yield {**setting, **compare(found, expected, splits.valid.labels)}
 
 
 def measure_export(
@@ -94,7 +97,7 @@ def measure() -> dict:
         "environment": {"python": platform.python_version()}
         | {package: version(package) for package in packages},
         "validation_images": len(held.valid.labels),
-        "settings": [measure_setting(held, setting) for setting in SETTINGS],
+        "settings": list(measure_settings(held)),
         "test_images": len(whole.test.labels),
         "verified_images": VERIFIED,
         "networks": [measure_network(name, whole.test, calibration) for name in RECIPES],

@@ -1,7 +1,6 @@
-"""Make README.md of nbs/index.ipynb: `python tools/readme.py`. Pictures go to README_files/."""
+"""Make README.md of nbs/index.ipynb: `python tools/readme.py`."""
 
 import re
-import sys
 from pathlib import Path
 
 import nbformat
@@ -36,37 +35,25 @@ class Visible(Preprocessor):
         return nb, resources
 
 
-def render(root: Path = ROOT) -> tuple[str, dict[str, bytes]]:
-    "The text of README.md and the pictures it shows, by their path."
+def render(root: Path = ROOT) -> str:
+    "The text of README.md; `ValueError` for a picture, as it would need a file of its own."
     notebook = nbformat.read(root / "nbs" / "index.ipynb", as_version=4)
     notebook.metadata["language_info"] = {"name": "python"}
     exporter = MarkdownExporter()
     exporter.register_preprocessor(Visible(), enabled=True)
-    text, resources = exporter.from_notebook_node(notebook, {"output_files_dir": "README_files"})
+    text, resources = exporter.from_notebook_node(notebook)
+    if resources["outputs"]:
+        raise ValueError("a cell of nbs/index.ipynb has a picture as its output")
     text = re.sub(r"```python\n\s*```\n*", "", text)
-
-    def with_alt_text(found):
-        "An image with the words of the cell that made it."
-        return f"![{pages.alt_text(notebook.cells[int(found[2])].source)}]({found[1]})"
-
-    text = re.sub(r"!\[png\]\((README_files/output_(\d+)_\d+\.png)\)", with_alt_text, text)
     head = "<!-- Made from nbs/index.ipynb by tools/readme.py; change that. -->\n\n"
-    return head + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", resources["outputs"]
+    return head + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def write(root=ROOT):
-    "Write README.md and its pictures."
-    text, pictures = render(root)
-    with atomic_write(root / "README.md") as part:
-        part.write_text(text, encoding="utf-8")
-    for old in (root / "README_files").glob("*"):
-        if f"README_files/{old.name}" not in pictures:
-            old.unlink()
-    for name, content in pictures.items():
-        (root / name).parent.mkdir(exist_ok=True)
-        with atomic_write(root / name) as part:
-            part.write_bytes(content)
+def write() -> None:
+    "Write README.md."
+    with atomic_write(ROOT / "README.md") as part:
+        part.write_text(render(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(write())
+    write()

@@ -8,15 +8,13 @@ With `--name NAME` they ship under that name, and no records go into `results/`.
 
 import argparse
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from s6erav3.files import atomic_write
 from s6erav3.models.weights import load_weights, write_tensors
 from s6erav3.training.recipe import Recipe
-from s6erav3.training.record import RunRecord, read_record
+from s6erav3.training.record import RunRecord, read_record, write_record
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "s6erav3" / "weights"
@@ -35,19 +33,21 @@ def median_run(runs: dict) -> Any:
     return ranked[(len(ranked) - 1) // 2]
 
 
+def kind(record: RunRecord) -> tuple:
+    "What runs have in common that are ranked together."
+    is_tested = record["test_accuracy"] is not None
+    compiled = record["environment"]["compile"]
+    return Recipe.from_record(record), record["holdout"], is_tested, compiled
+
+
 def read_runs(folders: list[Path]) -> dict[Path, RunRecord]:
-    "The record of each folder; `ValueError` unless all are of one recipe."
+    "The record of each folder; `ValueError` unless all are of one kind, with different seeds."
     runs = {folder: read_record(folder / "record.json") for folder in folders}
-    names = sorted({record["recipe_name"] for record in runs.values()})
-    if len(names) > 1:
-        raise ValueError(f"these are runs of several recipes: {', '.join(names)}")
+    if len({kind(record) for record in runs.values()}) > 1:
+        raise ValueError("these runs differ in recipe, validation set, test or compilation")
+    if len({record["seed"] for record in runs.values()}) < len(folders):
+        raise ValueError("two of these runs have the same seed")
     return runs
-
-
-def copy(source: Path, target: Path):
-    "Copy a file atomically."
-    with atomic_write(target) as part:
-        shutil.copyfile(source, part)
 
 
 def ship_weights(source: Path, record: RunRecord, target: Path):
@@ -65,17 +65,19 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         runs = read_runs(args.folders)
+        median = median_run(runs)
+        record = runs[median]
+        name = record["recipe_name"] if args.name is None else args.name
+        if not name.isidentifier():
+            raise ValueError(f"--name takes letters, digits and _, not {name!r}")
+        ship_weights(median / "mnist_model.pth", record, WEIGHTS / f"{name}.safetensors")
     except (OSError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    if not args.name:
-        for folder, record in runs.items():
-            name = f"{record['recipe_name']}-seed{record['seed']}.json"
-            copy(folder / "record.json", RESULTS / name)
-    median = median_run(runs)
-    name = args.name or runs[median]["recipe_name"]
-    ship_weights(median / "mnist_model.pth", runs[median], WEIGHTS / f"{name}.safetensors")
-    copy(median / "record.json", WEIGHTS / f"{name}.json")
+    write_record(record, WEIGHTS / f"{name}.json")
+    if args.name is None:
+        for run in runs.values():
+            write_record(run, RESULTS / f"{name}-seed{run['seed']}.json")
     print(f"shipped {median} as {name}")
     return 0
 

@@ -104,15 +104,22 @@ def get_scheduler(optimizer: optim.Optimizer) -> optim.lr_scheduler.ReduceLROnPl
 def make_scheduler(
     optimizer: optim.Optimizer, recipe: Recipe, steps_per_epoch: int
 ) -> optim.lr_scheduler.LRScheduler:
-    "The schedule of a recipe: `plateau` steps once per epoch, the others once per batch."
+    """The schedule of a recipe: `plateau` steps once per epoch, the others once per batch.
+
+    `ValueError` where the rate of `one_cycle` would rise in exactly one step."""
     if recipe.schedule == "plateau":
         return get_scheduler(optimizer)
     if recipe.schedule == "constant":
         return optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    n_steps = recipe.epochs * steps_per_epoch
+    if recipe.pct_start * n_steps == 1:  # PyTorch divides by the steps between the first and last
+        raise ValueError(
+            f"pct_start: {recipe.pct_start} of {n_steps} steps is a single one; choose more, or 0"
+        )
     return optim.lr_scheduler.OneCycleLR(
         optimizer,
         [group["lr"] for group in optimizer.param_groups],
-        total_steps=recipe.epochs * steps_per_epoch,
+        total_steps=n_steps,
         pct_start=recipe.pct_start,
         cycle_momentum=False,
     )

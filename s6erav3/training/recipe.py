@@ -6,6 +6,7 @@
 __all__ = ['Count', 'Fraction', 'Amount', 'Width', 'Channels', 'Stage', 'Stages', 'RECIPES', 'Recipe']
 
 # %% ../../nbs/internals/recipes.ipynb #1fad93d7
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -14,7 +15,7 @@ from msgspec import Meta
 from torch import nn
 
 from ..models.model import CHANNELS
-from ..models.weights import RECORD_VALUES, new_network
+from ..models.weights import RECIPE_VALUES, RECORD_VALUES, new_network
 
 # %% ../../nbs/internals/recipes.ipynb #6a0d801f
 Count = Annotated[int, Meta(ge=0)]
@@ -40,7 +41,7 @@ class _Hyperparameters(msgspec.Struct, frozen=True, kw_only=True, rename=_RECORD
     "The hyperparameters of a run, with the published values as defaults."
 
     epochs: Annotated[int, Meta(ge=1)] = 20  # passes over the training set
-    batch_size: Annotated[int, Meta(ge=1)] = 128  # images per step
+    batch_size: Annotated[int, Meta(ge=1, le=1_000_000)] = 128  # images per step
     learning_rate: Amount = 0.1  # peak learning rate of SGD
     momentum: Fraction = 0.9  # of the velocity that a step keeps
     muon_lr: Amount = 0.0  # peak learning rate of Muon for convolution weights; 0: SGD for all
@@ -73,6 +74,11 @@ def _check_combination(recipe: _Hyperparameters) -> None:
     "`ValueError` for values that exclude each other."
     if recipe.ema_decay and recipe.average_epochs:
         raise ValueError("ema_decay and average_epochs are two kinds of average; choose one")
+    if recipe.average_epochs >= recipe.epochs:
+        raise ValueError(
+            f"average_epochs: expected fewer than the {recipe.epochs} epochs of the run, "
+            f"not {recipe.average_epochs}"
+        )
     fields = recipe.channels, recipe.norm, recipe.dropout
     if recipe.stages and (fields != (CHANNELS, "post_act", 0) or recipe.pool == "none"):
         raise ValueError(
@@ -90,13 +96,15 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
         return msgspec.convert(number, kind)
     except msgspec.ValidationError as error:
         choices = ", ".join(filter(lambda choice: isinstance(choice, str), get_args(kind)))
-        limit = f"expected one of {choices}" if choices else str(error).split(", got")[0].lower()
+        limit = re.sub(", got [^ ]+", "", str(error)).lower()
+        limit = f"expected one of {choices}" if choices else limit
         raise ValueError(f"{name}: {limit}, not {value!r:.200}") from None
 
 # %% ../../nbs/internals/recipes.ipynb #b2632a2b
 def _check_name(name: str) -> None:
     "`ValueError` unless a folder can have this name."
-    if not name.isprintable() or set("/\\") & set(name):
+    is_short = len(name.encode(errors="replace")) <= 200
+    if not is_short or not name.isprintable() or set("/\\") & set(name):
         raise ValueError(f"name: expected one that a folder can have, not {name!r:.200}")
 
 # %% ../../nbs/internals/recipes.ipynb #15f3576a
@@ -209,15 +217,16 @@ def _written_recipe(recipe: _Hyperparameters) -> dict:
 # %% ../../nbs/internals/recipes.ipynb #fd913230
 def _read_recipe(record: Mapping) -> Recipe:
     "The recipe of a record; `ValueError` for one that this version does not know."
-    values = {recorded: value for value, recorded in RECORD_VALUES.items()}
     try:
         fields = dict(record["recipe"])
         for name in {"pool", "norm"} & fields.keys():
-            fields[name] = values.get(fields[name], fields[name])
+            fields[name] = RECIPE_VALUES.get(fields[name], fields[name])
         return msgspec.convert(fields, Recipe)
+    except KeyError:
+        raise ValueError("a record without a recipe is not that of a run") from None
     except (TypeError, ValueError) as error:
         reason = repr(str(error)[:200])[1:-1]
+        name = str(record.get("recipe_name"))[:60]
         raise ValueError(
-            f"the record of recipe {record['recipe_name'][:60]!r} does not fit this version"
-            f" ({reason})"
+            f"the record of recipe {name!r} does not fit this version ({reason})"
         ) from error
