@@ -157,6 +157,12 @@ def weighted() -> list[Recipe]:
     return two_strengths(chosen_by("weighted-stages"), "weighted-")
 
 
+def weighted_epochs() -> list[Recipe]:
+    "What was chosen from `weighted`, and the same with twice as many epochs."
+    half = chosen_by("weighted")
+    return [half, half.replace(name=f"{half.name}-300", epochs=2 * half.epochs)]
+
+
 def chosen_by(name: str) -> Recipe:
     """The recipe that the records of a protocol choose.
 
@@ -252,6 +258,7 @@ PROTOCOLS = {
     "thousand": Protocol(thousand, finalists=2, costly="taught"),
     "weighted-stages": Protocol(weighted_stages, finalists=2),
     "weighted": Protocol(weighted, finalists=2),
+    "weighted-epochs": Protocol(weighted_epochs, finalists=2),
     "three-thousand": Protocol(three_thousand, finalists=2),
     "fast": Protocol(fast_candidates, finalists=10, is_timed=True),
 }
