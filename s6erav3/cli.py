@@ -131,7 +131,7 @@ Weights = Annotated[
 
 Trained = Annotated[
     RecipeName,
-    typer.Option("--recipe", help="The recipe of the weights; it says which network they are for."),
+    typer.Option("--recipe", help="The recipe of the weights, and with it their network."),
 ]
 
 # %% ../nbs/internals/commands.ipynb #71b091a3
@@ -336,7 +336,9 @@ def _changed(recipe, changes: list[str], epochs: Optional[int]):
     try:  # all at once: some values go only with each other
         return recipe.replace(**values, name=",".join([recipe.name, *changes]))
     except ValueError as error:
-        raise typer.BadParameter(f"--set {' --set '.join(changes)}: {error}") from None
+        given = [f"--epochs {epochs}"] if epochs else []
+        given += [f"--set {change}" for change in changes]
+        raise typer.BadParameter(f"{' '.join(given)}: {error}") from None
 
 # %% ../nbs/internals/commands.ipynb #0a83aedd
 def _value(text: str):

@@ -243,11 +243,9 @@ def test_the_quoted_means(tested):
     assert mean["fast"] > 99.40 and mean["original"] < 99.42
     assert 99.03 < mean["smallest_99"] < 99.05 and board.loc["smallest_99", "seeds"] == 10
     assert board.loc["smallest_99", "low"] < 99.0
-    assert mean["smallest_994"] > max(99.4, mean["original"], mean["fast"] - 0.01)
-    half_width = stats.t.ppf(0.975, df=4) * board.loc["smallest_994", "std"] / np.sqrt(5)
-    assert mean["smallest_994"] - half_width < 99.4
-    assert board.loc["smallest_994", "seeds"] == 5
-    assert load_pretrained("smallest_994").conv5[0].out_channels == 15
+    assert board.loc["smallest_994", "low"] > 99.4 and board.loc["smallest_994", "seeds"] == 10
+    for name, limit in (("smallest_994", 3_000), ("smallest_99", 1_000)):
+        assert count_parameters(load_pretrained(name)) < limit
 
 
 def test_muon_lowers_the_loss_of_short_runs():

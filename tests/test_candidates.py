@@ -211,7 +211,10 @@ def test_the_recorded_runs_are_those_of_the_protocol(name):
         assert Recipe.from_record(record) == recipes[record["recipe_name"]]
 
 
-@pytest.mark.parametrize("name, protocol", [("best", "best"), ("smallest_99", "weighted")])
+@pytest.mark.parametrize(
+    "name, protocol",
+    [("best", "best"), ("smallest_994", "three-thousand"), ("smallest_99", "weighted")],
+)
 def test_a_recipe_is_the_candidate_that_was_chosen(name, protocol):
     assert candidates.chosen_by(protocol).replace(name=name) == Recipe.named(name)
 

@@ -362,7 +362,9 @@ WRONG_CHANGES = {
     "epochs=": "--set epochs=: epochs: expected `int`",
     "rotation=0' --set 'rotation=5": "--set rotation=5: rotation is given twice",
     "epochs=2' --epochs '3": "--set epochs=2: epochs is given twice",
-    "ema_decay=0' --epochs 3 --set 'average_epochs=3": "expected fewer than the 3 epochs",
+    "ema_decay=0' --epochs 3 --set 'average_epochs=3": (
+        "--epochs 3 --set ema_decay=0 --set average_epochs=3: "
+    ),
 }
 
 

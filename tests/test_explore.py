@@ -191,9 +191,7 @@ def test_pixels_of_a_position_are_those_that_its_gradient_reaches(tmp_path):
         assert part["bottom"] - part["top"] == part["right"] - part["left"] == 14
 
 
-@pytest.mark.parametrize(
-    "name", ["best", "smallest_994", "separable convolutions", "weighted pooling"]
-)
+@pytest.mark.parametrize("name", ["best", "no 1×1 convolution", "smallest_994", "weighted pooling"])
 def test_the_arithmetic_leads_to_the_output(name, tmp_path):
     "At corners and in the middle of every map, parts and bias add up, and steps end at the output."
     code = """

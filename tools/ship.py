@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         record = runs[median]
         name = record["recipe_name"] if args.name is None else args.name
         if not name.isidentifier():
-            raise ValueError(f"--name takes letters, digits and _, not {name!r}")
+            raise ValueError(f"a name has letters, digits and _, unlike {name!r}; --name gives one")
         ship_weights(median / "mnist_model.pth", record, WEIGHTS / f"{name}.safetensors")
     except (OSError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)

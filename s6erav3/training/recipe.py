@@ -173,11 +173,12 @@ class Recipe(_Convertible, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def smallest_994(cls) -> "Recipe":
-        "For a narrower network of 3,991 parameters; aims at an accuracy of 99.4 %."
+        "For a separable network of 2,622 parameters; aims at an accuracy of 99.4 %."
         return cls.best().replace(
             name="smallest_994",
-            epochs=30,
-            channels=(6, 9, 6, 9, 12, 15),
+            epochs=150,
+            weight_decay=0.02,
+            stages=((8, 16), (20,), (24, 24)),
         )
 
     @classmethod
