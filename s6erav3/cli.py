@@ -201,7 +201,7 @@ def train(
     recipe: Annotated[
         RecipeName,
         typer.Option(
-            help="All other hyperparameters. fast: four epochs; best: the most accurate; "
+            help="All other hyperparameters. fast: four epochs; best: the highest accuracy; "
             "original: as s6erav3 was published; smallest_994, smallest_99: networks with fewer "
             "parameters that aim at 99.4 and 99.0 % accuracy."
         ),

@@ -145,7 +145,7 @@ class Recipe(_Convertible, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def best(cls) -> "Recipe":
-        "The longest training, 120 epochs, and the highest test accuracy of these recipes."
+        "120 epochs, and the highest mean test accuracy of these recipes."
         return cls(
             "best",
             epochs=120,
