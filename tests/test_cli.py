@@ -364,6 +364,7 @@ WRONG_CHANGES = {
     "epochs=2' --epochs '3": "--set epochs=2: epochs is given twice",
     "ema_decay=0' --epochs 3 --set 'average_epochs=3": (
         "--epochs 3 --set ema_decay=0 --set average_epochs=3: "
+        "average_epochs: expected fewer than the 3 epochs"
     ),
 }
 

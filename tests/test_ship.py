@@ -58,7 +58,8 @@ def test_runs_that_cannot_be_ranked_together(changes, tmp_path, written, capsys)
 @pytest.mark.parametrize("name", ["../evil", "a/b", ""])
 def test_a_name_that_leaves_the_folder(name, tmp_path, written, capsys):
     assert ship.main([write_run(tmp_path / "run"), "--name", name]) == 1 and not written()
-    assert f"a name has letters, digits and _, unlike {name!r}" in capsys.readouterr().err
+    message = f"Error: a name has letters, digits and _, unlike {name!r}; --name gives one\n"
+    assert capsys.readouterr().err == message
 
 
 def test_without_weights_nothing_is_written(tmp_path, written, capsys):
