@@ -229,6 +229,15 @@ def test_fast_is_the_candidate_that_was_the_fastest():
     assert chosen.replace(name="fast") == Recipe.fast()
 
 
+def test_the_augmentation_of_best_is_reduced_in_three_ways():
+    half, rigid, average, full = candidates.PROTOCOLS["less-augmentation"].recipes()
+    earlier = next(one for one in candidates.best_candidates() if one.name == "plain-60")
+    assert full == earlier.replace(name="full-60")
+    assert (half.rotation, half.scale, half.elastic_std) == (4, 0.04, 0.35)
+    assert rigid == full.replace(name="rigid-60", elastic_std=0)
+    assert (average.rotation, average.average_epochs, average.no_aug_epochs) == (4, 20, 0)
+
+
 def test_the_chosen_layout_is_trained_with_different_augmentation(first_chosen):
     recipes = candidates.PROTOCOLS["thousand"].recipes()
     none, quarter, half, full, plain, average, taught, longer = recipes

@@ -90,6 +90,19 @@ def best_candidates() -> list[Recipe]:
     return recipes
 
 
+def less_augmentation() -> list[Recipe]:
+    "Candidates for `best` with less augmentation, and one without change, in 60 epochs."
+    full = PLAIN.replace(name="full-60", epochs=60)
+    half = with_augmentation(full, 0.5).replace(name="half-60")
+    average = half.replace(weight_decay=WEIGHT_DECAY, average_epochs=20, no_aug_epochs=0)
+    return [
+        half,
+        full.replace(name="rigid-60", elastic_std=0.0),
+        average.replace(name="average-half-60"),
+        full,
+    ]
+
+
 def stages_of(layout: str) -> list[tuple[int, ...]]:
     "The channels of each block, stage by stage, of a layout like 8-12_12_12."
     return [tuple(map(int, stage.split("-"))) for stage in layout.split("_")]
@@ -252,6 +265,7 @@ def fast_candidates() -> list[Recipe]:
 
 PROTOCOLS = {
     "best": Protocol(best_candidates),
+    "less-augmentation": Protocol(less_augmentation),
     "thousand-stages": Protocol(thousand_stages),
     "three-thousand-stages": Protocol(three_thousand_stages, finalists=2),
     "thousand-pilot": Protocol(thousand_pilot, finalists=0, screening_folds=(0,)),
