@@ -20,6 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import budgets  # noqa: E402
+import docs  # noqa: E402
 import pages  # noqa: E402
 import readme  # noqa: E402
 
@@ -288,6 +289,29 @@ def test_headings_are_in_order():
             faults.append(f"{pages.place(path)}: not one title at its beginning")
         if any(level > above + 1 for above, level in zip(levels, levels[1:])):
             faults.append(f"{pages.place(path)}: a level of headings is left out: {levels}")
+    assert not faults, listed(faults)
+
+
+def heading_ids(path: Path) -> set[str]:
+    "Where a link into a notebook can lead in JupyterLab, which takes upper and lower case apart."
+    found = set()
+    for cell in pages.cells(path, "markdown"):
+        text = docs.CODE.sub("", cell["source"]) if "```" in cell["source"] else cell["source"]
+        found |= {docs.plain(title).replace(" ", "-") for title in docs.HEADING.findall(text)}
+    return found
+
+
+def test_links_into_a_notebook_name_a_heading_as_jupyterlab_does():
+    faults = []
+    for path in NOTEBOOKS:
+        for cell in pages.cells(path, "markdown"):
+            for link in docs.LINK.findall(cell["source"]):
+                place, _, anchor = link.partition("#")
+                target = path.parent / place if place else path
+                if "://" in link or not anchor or target.suffix != ".ipynb":
+                    continue
+                if anchor not in heading_ids(target):
+                    faults.append(f"{at(path, cell)}: {link}")
     assert not faults, listed(faults)
 
 

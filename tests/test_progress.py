@@ -128,5 +128,5 @@ def test_no_text_of_the_figure_overlaps(n):
     for i, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:i])
     assert axes[2].get_ylabel() == "learning rate of SGD"
-    assert "start of an epoch" in axes[2].get_title()
+    assert axes[2].get_xlabel() == "start of epoch"
     plt.close(figure)

@@ -124,7 +124,7 @@ def test_the_page_for_teachers_has_goals_and_minutes_of_every_page():
     assert [name for name, _ in rows] == [path.stem for path in pages.course()]
     stated = {name: int(taken) for name, taken in rows}
     found = {path.stem: minutes(path) for path in pages.course()}
-    wrong = {name: taken for name, taken in found.items() if abs(taken - stated[name]) > 5}
+    wrong = {name: taken for name, taken in found.items() if abs(taken - stated[name]) > 3}
     assert not wrong
 
 

@@ -48,7 +48,7 @@ quiz = make_quiz(
         {
             "a": "Ink that touches is one piece. It may be cut, but a cut is a guess.",
             "b": "Some pairs can be cut in two; then each half gets a row.",
-            "c": "It is refused, or cut in two, or taken for one digit that is not confident.",
+            "c": "Mostly it is cut in two or refused, rarely taken for one digit.",
         },
     ),
     (

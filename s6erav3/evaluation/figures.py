@@ -149,12 +149,12 @@ def plot_calibration(
     ax: plt.Axes | None = None,  # axes to draw into; a new figure if None
 ) -> plt.Axes:
     "Accuracy with Wilson's interval against mean confidence, in per cent; return the axes."
-    ax = ax or plt.subplots(figsize=(4.6, 4.2), layout="constrained")[1]
+    ax = ax or plt.subplots(figsize=(5.6, 4.2), layout="constrained")[1]
     bins = _calibration_bins(predictions, below, n_bins)
     accuracy, bars = _error_bars(bins["n_correct"], bins["n"])
     start = 100 * predictions.confidence.min()
     ax.plot([start, 100], [start, 100], ":", color="black", label="calibrated")
-    label = f"{bins['n'].sum()} images"
+    label = f"about {bins['n'].mean():.0f} images, 95 % interval"
     confidence = 100 * bins["confidence"]
     ax.errorbar(confidence, accuracy, bars, fmt="o", color="#0072B2", capsize=3, label=label)
     ax.set(xlabel="confidence (%)", ylabel="accuracy (%)")
@@ -344,6 +344,9 @@ def _plot_row(axes: np.ndarray, name: str, stage: torch.Tensor, with_bar: bool) 
     scale = {"vmin": stage.min(), "vmax": stage.max()}
     for ax, channel in zip(axes, stage.numpy()):
         shown = ax.imshow(channel, cmap="gray_r", **scale)
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_color("#BBBBBB")
+        ax.axis("on")
     if with_bar:
         bar = axes[0].figure.colorbar(shown, ax=list(axes), aspect=5, pad=0.01)
         ticks = [*scale.values()]

@@ -54,5 +54,5 @@ def _plot_learning_rate(history, ax, rate):
     epochs = [row["epoch"] for row in history]
     rates = [row["learning_rate"] for row in history]
     ax.step(epochs, rates, where="mid", color="black", marker="o", ms=3)
-    ax.set(xlabel="epoch", ylabel=rate, yscale="log" if min(rates) > 0 else "linear")
-    ax.set_title(f"At the start of an epoch: first {rates[0]:.2g}, last {rates[-1]:.2g}", size=10)
+    ax.set(xlabel="start of epoch", ylabel=rate, yscale="log" if min(rates) > 0 else "linear")
+    ax.set_title(f"First epoch: {rates[0]:.2g}, last epoch: {rates[-1]:.2g}", size=10)
