@@ -24,9 +24,9 @@ from torch import nn
 from .anatomy.table import layer_table
 from .data.augment import normalize
 from .data.mnist import Digits, Splits
-from .files import atomic_write
+from .files import atomic_write, exclusive_lock
 from .models.weights import save_weights
-from .training.checkpoint import read_checkpoint
+from .training.checkpoint import ADVICE, read_checkpoint
 from .training.distillation import widened_model
 from .training.execution import ExecutionConfig, autotune
 from .training.progress import CountProgress
@@ -68,7 +68,17 @@ def _set_aside_if_unusable(checkpoint: Path, spec: RunSpec):
         # earlier versions had another suffix
         found = checkpoint if checkpoint.exists() else checkpoint.with_suffix(".pth")
         aside = found.replace(found.with_name(f"{found.name}.unusable"))
-        print(f"{error}; set aside as {aside.name}, and the run starts again", flush=True)
+        fault = str(error).removesuffix(f"; {ADVICE}")  # of `s6erav3 train`
+        print(f"{fault}; set aside as {aside.name}, and the run starts again", flush=True)
+
+# %% ../nbs/internals/sweeps.ipynb #53419560
+def _run_alone(spec: RunSpec, test: bool, watch: Callable | None, checkpoint: Path | None):
+    "Model and record of a run; `BlockingIOError` where another process is making it."
+    if not checkpoint:
+        return run_recipe(spec, test, False, watch)
+    with exclusive_lock(checkpoint.parent):
+        _set_aside_if_unusable(checkpoint, spec)
+        return run_recipe(spec, test, False, watch, checkpoint, resume=True)
 
 # %% ../nbs/internals/sweeps.ipynb #7dae7113
 def _attempt(
@@ -79,8 +89,6 @@ def _attempt(
     checkpoint: Path | None = None,  # file to resume from, if it is there
 ) -> _Result:
     "Make a run; an exception becomes a fault, which the caller reports."
-    if checkpoint:
-        _set_aside_if_unusable(checkpoint, spec)
     torch.compiler.reset()  # PyTorch compiles a function eight times only, then runs it eagerly
     epochs: list[dict] = []
 
@@ -91,7 +99,7 @@ def _attempt(
     threads_before = torch.get_num_threads()  # a single worker is the caller's own process
     torch.set_num_threads(threads or threads_before)
     try:
-        run = run_recipe(spec, test, False, watch, checkpoint, resume=True)
+        run = _run_alone(spec, test, watch, checkpoint)
     except Exception as error:
         return _Result(spec.name, fault=f"{type(error).__name__}: {error}")
     finally:

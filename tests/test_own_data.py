@@ -194,6 +194,15 @@ def test_an_augmentation_of_ones_own_is_drawn_in_every_epoch_but_the_last():
     assert sum(seen) == 2 * N
 
 
+def test_bytes_beside_floats_are_refused():
+    "They would be normalised in different ways, unless mean and std are given."
+    floats, as_bytes = (IMAGES, LABELS), (BYTES, LABELS)
+    for data, valid in [(as_bytes, floats), (floats, as_bytes)]:
+        with pytest.raises(ValueError, match="^valid: its images are torch.*, those of train torc"):
+            train(data, valid)
+        assert train(data, valid, mean=0.25, std=0.4)[-1]["validation_accuracy"] == 100
+
+
 def test_bytes_are_normalised_alike_with_and_without_an_augmentation():
     plain = train((BYTES, LABELS), (BYTES, LABELS))
     same = train((BYTES, LABELS), (BYTES, LABELS), augment=lambda x: x)

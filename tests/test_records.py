@@ -58,7 +58,7 @@ STUDIES = (
     "candidates/weighted-stages",
     "candidates/weighted",
 )
-OPTIONAL = {"fold", "teacher", "classes", "revision"}  # older records and those of digits lack them
+OPTIONAL = {"fold", "teacher", "classes", "revision", "images"}  # not in older ones, nor of MNIST
 FIELDS = RunRecord.__annotations__.keys() - OPTIONAL
 ROW = EpochRow.__annotations__.keys()
 ENVIRONMENT = Environment.__annotations__.keys()

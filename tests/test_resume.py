@@ -4,6 +4,7 @@ The tests marked `thorough` kill processes, compile networks and train on odd ma
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -184,6 +185,13 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     train_into(folder, spec)
     return folder
+
+
+def test_a_run_that_replaces_an_unfinished_one_says_so(interrupted, tmp_path, capsys):
+    spec, path = interrupted
+    shutil.copy(path, tmp_path)
+    train_into(tmp_path, replace(spec, recipe=spec.recipe.replace(epochs=1)))
+    assert f"{tmp_path} has an unfinished run, which this one replaces" in capsys.readouterr().out
 
 
 FINISHED = ("train", "--dataset", "digits", "--train-size", 128, "--recipe", "fast", "--resume")

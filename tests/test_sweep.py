@@ -30,7 +30,7 @@ from running import (
     wait_until,
 )
 from s6erav3.anatomy.table import layer_table
-from s6erav3.data.mnist import load_splits
+from s6erav3.data.mnist import Digits, load_splits
 from s6erav3.experiments import (
     _set_aside_if_unusable,
     below,
@@ -42,6 +42,7 @@ from s6erav3.experiments import (
     sweep,
     undisturbed_minutes,
 )
+from s6erav3.files import exclusive_lock
 from s6erav3.models.model import MNISTModel
 from s6erav3.models.weights import load_weights
 from s6erav3.training.checkpoint import read_checkpoint, write_checkpoint
@@ -210,6 +211,32 @@ def test_an_unfinished_run_is_resumed(specs, made_once, tmp_path):
     assert not path.exists(), "the checkpoint of a finished run remains"
 
 
+def test_a_checkpoint_of_a_worker_is_resumed_with_the_same_threads(specs, tmp_path, capsys):
+    "Also where this process has more threads than the worker had."
+    checkpoint = tmp_path / specs[0].name / "checkpoint.safetensors"
+    checkpoint.parent.mkdir()
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        with pytest.raises(Interrupted):
+            options = {"checkpoint": checkpoint, "on_epoch_end": interrupt_in(2)}
+            run_recipe(replace(specs[0], execution=EAGER), verbose=False, **options)
+        torch.set_num_threads(2)
+        assert sweep([replace(specs[0], execution=EAGER)], tmp_path, jobs=1) == {}
+    finally:
+        torch.set_num_threads(before)
+    assert "set aside" not in capsys.readouterr().out
+
+
+def test_a_run_that_another_process_makes_is_left_alone(specs, tmp_path):
+    folder = tmp_path / specs[0].name
+    folder.mkdir()
+    with exclusive_lock(folder):
+        faults = sweep(specs, tmp_path, jobs=1)
+    assert list(faults) == [specs[0].name] and "another run is writing" in faults[specs[0].name]
+    assert list(times(tmp_path)) == [specs[1].name]
+
+
 # What a run leaves
 
 
@@ -223,6 +250,7 @@ def test_an_unusable_checkpoint_is_set_aside(specs, made_once, tmp_path, capsys)
     assert sweep(specs, tmp_path, jobs=1) == {}
     printed = capsys.readouterr().out
     assert printed.count("set aside as checkpoint.safetensors.unusable") == 2, printed
+    assert "--resume" not in printed  # which the command `sweep` does not have
     assert damaged.with_name("checkpoint.safetensors.unusable").read_bytes() == b"not a checkpoint"
     for spec in specs:
         first, second = (read_weights(folder / spec.name) for folder in (made_once, tmp_path))
@@ -273,6 +301,25 @@ def test_a_failing_run_does_not_stop_the_others(jobs, splits, tmp_path):
     assert list(faults) == ["plateau-seed0"], f"these fail: {faults}"
     assert "needs a validation set" in faults["plateau-seed0"], faults
     assert list(times(tmp_path)) == ["quick-seed0"]
+
+
+@pytest.mark.parametrize("has_validation", [True, False])
+def test_a_run_whose_last_step_breaks_the_weights_is_a_fault(has_validation, splits, tmp_path):
+    broken = Recipe("broken", epochs=1, batch_size=128, schedule="one_cycle", muon_lr=1e25)
+    data = splits if has_validation else replace(splits, valid=None)
+    faults = sweep(make_specs([broken, QUICK], [0], data), tmp_path, jobs=1)
+    assert list(faults) == ["broken-seed0"] and "no finite number" in faults["broken-seed0"]
+    assert list(times(tmp_path)) == ["quick-seed0"]
+
+
+def test_runs_of_images_with_other_labels_are_refused(specs, finished):
+    "Also where name and numbers of images are the same."
+    own = specs[0].splits
+    train = Digits(own.train.images, 9 - own.train.labels)
+    other = replace(specs[0], splits=replace(own, train=train))
+    with pytest.raises(ValueError, match="is of another run: images is '[0-9a-f]{16}' there"):
+        sweep([other], finished, jobs=1)
+    assert sweep(specs, finished, jobs=1) == {}
 
 
 def processes_of(session: int) -> list[int]:

@@ -321,6 +321,15 @@ class Splits:
     classes: tuple[str, ...] = tuple("0123456789")  # the name of each label
     source: tuple[str, str | None] = ("", None)  # what `load_splits` was given: kind and folder
 
+    @property
+    def checksum(self) -> str:
+        "16 hexadecimal digits that depend on all images and labels of the three sets."
+        found = hashlib.blake2b(digest_size=8)
+        for digits in filter(None, (self.train, self.valid, self.test)):
+            for tensor in digits:
+                found.update(tensor.numpy().tobytes())
+        return found.hexdigest()
+
 
 def holdout_split(digits: Digits, n: int, fold: int = 0) -> tuple[Digits, Digits]:
     "After a fixed shuffle of `digits`: the `n` from `fold * n` on, and all others."

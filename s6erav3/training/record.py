@@ -46,6 +46,7 @@ class RunSpec:
     def identity(self) -> dict:
         "What a finished run must agree in to be this one."
         valid = self.splits.valid
+        images = {} if self.splits.dataset == "MNIST" else {"images": self.splits.checksum}
         return {
             **msgspec.structs.asdict(self.recipe),
             "seed": self.seed,
@@ -53,6 +54,7 @@ class RunSpec:
             "train_size": len(self.splits.train.labels),
             "holdout": len(valid.labels) if valid else 0,
             "fold": self.splits.fold,
+            **images,
         }
 
     def resumable_identity(self) -> dict:
@@ -133,6 +135,7 @@ class RunRecord(TypedDict):
     seconds: float
     environment: Environment
     revision: NotRequired[str | None]  # see `code_revision`; the first records lack it
+    images: NotRequired[str]  # `Splits.checksum`; MNIST, which is verified, has none
     classes: NotRequired[list[str]]  # the names of the labels; without it: the ten digits
 
 # %% ../../nbs/internals/records.ipynb #082b66de
@@ -239,6 +242,7 @@ def record_identity(record: RunRecord) -> dict:
     "The identity of the run that a record is of."
     keys = ("seed", "dataset", "train_size", "holdout", "fold")
     found = {key: record.get(key, 0) for key in keys}
+    found["images"] = record.get("images")
     return {**msgspec.structs.asdict(Recipe.from_record(record)), **found}
 
 # %% ../../nbs/internals/records.ipynb #ac74ed32

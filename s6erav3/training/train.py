@@ -40,7 +40,7 @@ from s6erav3.training.record import (
     is_finished,
     write_record,
 )
-from .trainer import _RNG_LOCK, WARM_STEPS, FitOptions, _fit
+from .trainer import _RNG_LOCK, WARM_STEPS, FitOptions, _fit, check_finite
 
 _all_ = ["get_scheduler"]
 
@@ -88,13 +88,15 @@ def _test_result(model: nn.Module, test: Digits | None) -> dict:
     if test is None:
         return dict.fromkeys(("test_accuracy", "test_loss", "test_errors"))
     log_proba = predict_log_proba(model, test.images)
+    loss = F.nll_loss(log_proba, test.labels).item()
+    check_finite(loss, "the test loss")
     predicted = log_proba.argmax(dim=1)
     wrong = (predicted != test.labels).nonzero().flatten().tolist()
     errors = [{"index": i, "answer": predicted[i].item()} for i in wrong]
     n = len(predicted)
     return {
         "test_accuracy": 100 * (n - len(wrong)) / n,
-        "test_loss": F.nll_loss(log_proba, test.labels).item(),
+        "test_loss": loss,
         "test_errors": errors if len(errors) <= MAX_TEST_ERRORS else None,
     }
 
@@ -144,6 +146,8 @@ def run_recipe(
         "environment": environment(spec.device, execution),
         "revision": revision,
     }
+    if "images" in identity:
+        record["images"] = identity["images"]
     if spec.splits.classes != Splits.classes:
         record["classes"] = list(spec.splits.classes)
     return model, record
@@ -217,6 +221,8 @@ def train_into(
     with exclusive_lock(folder):
         if resume and not checkpoint.exists() and is_finished(folder / "record.json", spec):
             return None, None
+        if checkpoint.exists() and not resume:
+            print(f"*  {folder} has an unfinished run, which this one replaces", flush=True)
         if note := short_run_note(spec):
             print(f"*  {note}", flush=True)
         model, record = run_recipe(spec, checkpoint=checkpoint, resume=resume)
