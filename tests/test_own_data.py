@@ -105,6 +105,7 @@ REFUSED = {
     "complex": ((IMAGES.to(torch.complex64), LABELS), "bytes from 0 to 255 or floats"),
     "texts as images": ((["a"] * N, LABELS), "the images are not numbers"),
     "ragged": (([[1], [1, 2]], LABELS), "the images are not numbers"),
+    "rows of pixels": ((IMAGES.flatten(1), LABELS), r"have the shape \(48, 64\); give \(n, height"),
     "a loader without labels": (DataLoader(IMAGES), "the loader must give images"),
     "images of other size": (images_of(size=10), "the model fails on images of 1 × 10 × 10: "),
     "colour": (images_of(channels=3), "the model fails on images of 3 × 8 × 8: "),
@@ -128,6 +129,11 @@ def test_what_does_not_fit_is_refused_in_a_sentence(case, argument):
     assert text.startswith((argument, "the model fails"))
 
 
+def test_the_name_of_a_recipe_is_none():
+    with pytest.raises(ValueError, match="^recipe: expected a Recipe, .* not 'fast'$"):
+        train((IMAGES, LABELS), recipe="fast")
+
+
 def test_a_missing_validation_set_is_named_as_an_argument():
     with pytest.raises(
         ValueError, match="^valid: the schedule of recipe 'original' needs"
@@ -139,6 +145,7 @@ def test_a_missing_validation_set_is_named_as_an_argument():
 
 BAD_MODELS = {
     "a map": (nn.Conv2d(1, 4, 3), r"logits of shape \(n, classes\), not \(2, 4, 6, 6\)"),
+    "frozen": (network().requires_grad_(False), "^model: it has no parameter that can be trained"),
     "no tensor": (nn.LSTM(8, 4), "the model fails on images of 1 × 8 × 8|not tuple"),
 }
 

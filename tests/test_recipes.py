@@ -180,7 +180,13 @@ def test_fields_that_there_are_not():
 
 
 def test_values_are_converted_to_the_types_of_their_fields():
-    recipe = Recipe("mine", learning_rate=np.float64(1), rotation=8, channels=[1, 2, None, 3, 4, 5])
+    recipe = Recipe(
+        "mine",
+        epochs=np.int64(20),
+        learning_rate=np.float32(1),
+        rotation=8,
+        channels=[1, 2, None, 3, 4, 5],
+    )
     assert type(recipe.learning_rate) is float and type(recipe.rotation) is float
     assert recipe.channels == (1, 2, None, 3, 4, 5)
     assert hash(recipe) == hash(recipe.replace())

@@ -32,12 +32,17 @@ def _as_tensor(values: Any, argument: str, what: str) -> torch.Tensor:
 
 # %% ../../nbs/internals/training_inputs.ipynb #411e5d0e
 def _as_images(values: Any, argument: str) -> torch.Tensor:
-    "Images, bytes or floats, `(n, channels, height, width)` where there are enough dimensions."
+    "Images, bytes or floats, `(n, channels, height, width)`; `ValueError` for another shape."
     images = _as_numbers(_as_tensor(values, argument, "images"), argument)
     if images.ndim == 3:
         images = images.unsqueeze(1)
+    if images.ndim != 4:
+        raise ValueError(
+            f"{argument}: the images have the shape {tuple(images.shape)}; give "
+            "(n, height, width) or (n, channels, height, width)"
+        )
     channels = (1, 3)
-    if images.ndim == 4 and images.shape[3] in channels and images.shape[1] not in channels:
+    if images.shape[3] in channels and images.shape[1] not in channels:
         images = images.movedim(3, 1)
     return images
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 from torch import nn
 
@@ -91,7 +92,7 @@ def _check_combination(recipe: _Hyperparameters) -> None:
 # %% ../../nbs/internals/recipes.ipynb #d25fe795
 def _convert(name: str, value: Any, kind: Any) -> Any:
     "`value` as type `kind`; `ValueError` names the field, its limit and the value."
-    number = float(value) if isinstance(value, float) else value  # a float of NumPy is one, too
+    number = value.item() if isinstance(value, np.generic) else value
     try:
         return msgspec.convert(number, kind)
     except msgspec.ValidationError as error:

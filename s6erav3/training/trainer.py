@@ -352,7 +352,11 @@ _ARCHITECTURE = ("channels", "pool", "norm", "stages", "dropout")
 
 
 def _check_fields(model: nn.Module, recipe: Recipe) -> None:
-    "`ValueError` for a recipe that describes another network than `model`."
+    "`ValueError` for no recipe, and for one that describes another network than `model`."
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe: expected a Recipe, such as Recipe.fast(), not {recipe!r:.200}")
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError("model: it has no parameter that can be trained (requires_grad is False)")
     default = Recipe(recipe.name)
     changed = [f for f in _ARCHITECTURE if getattr(recipe, f) != getattr(default, f)]
     if not recipe.dropout and "dropout" in changed:
