@@ -148,13 +148,26 @@ def _load_model(weights: Optional[Path], recipe: str):
 def _recipe_of(weights: Path, name: str):
     "The recipe in the record beside the weights of a run, or else the one called `name`."
     from s6erav3.training.recipe import Recipe
+
+    record = _record_of(weights)
+    return Recipe.from_record(record) if record else Recipe.named(name)
+
+
+def _record_of(weights: Optional[Path]):
+    "The record beside the weights of a run; None where there is none."
     from s6erav3.training.record import read_record
     from s6erav3.training.train import RUN_FILES
 
-    record = weights.with_name("record.json")
-    if weights.name in RUN_FILES and record.is_file():
-        return Recipe.from_record(read_record(record))
-    return Recipe.named(name)
+    if weights is None or weights.name not in RUN_FILES:
+        return None
+    path = weights.with_name("record.json")
+    return read_record(path) if path.is_file() else None
+
+
+def _class_names(weights: Optional[Path]) -> Optional[list[str]]:
+    "The names of a network's classes in the record beside its weights; None where none has them."
+    record = _record_of(weights)
+    return record.get("classes") if record else None
 
 # %% ../nbs/internals/commands.ipynb #4c47b6e2
 _GPUS = {  # in the order of preference; what each of them needs
@@ -847,7 +860,8 @@ def export(
     model = _load_model(weights, recipe)
     calibration = None
     if int8:
-        splits = load_splits(dataset, data_dir, 0, CALIBRATION_IMAGES)
-        calibration = Calibration(splits.train.images, splits.dataset)
-    export_network(model, path, format, calibration)
+        splits = load_splits(dataset, data_dir, 0)
+        _check_classes(model, splits)
+        calibration = Calibration(splits.train.images[:CALIBRATION_IMAGES], splits.dataset)
+    export_network(model, path, format, calibration, _class_names(weights))
     print(f"Written to {path}: {path.stat().st_size:,} bytes")
