@@ -475,6 +475,7 @@ def predict(
     if figure:
         _check_figure(figure, files)
     model = _load_model(weights, recipe)
+    _check_digits(model, _class_names(weights))
     faults: list[Exception] = []
     pictures = _pictures(files)
     with _silent_stderr():
@@ -490,6 +491,18 @@ def predict(
         print(f"Error: {error_message(error)}", file=sys.stderr)
     if faults:
         raise faults[-1]
+
+# %% ../nbs/internals/commands.ipynb #f0bd2d76
+def _check_digits(model, names: Optional[list[str]]):
+    "`ValueError` unless the classes of a network are the ten digits, as far as that is known."
+    digits = list("0123456789")
+    n = model.fc.out_features
+    if n != len(digits) or (names or digits) != digits:
+        said = f" ({', '.join(names[:3])}{', ...' * (n > 3)})" if names else ""
+        raise ValueError(
+            f"the network has {n} classes{said}, but predict reads digits; "
+            "give the weights of a network of the ten digits 0 to 9"
+        )
 
 # %% ../nbs/internals/commands.ipynb #281bf4c5
 def _pictures(files: list[Path]) -> list[Path | io.BytesIO]:

@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw
 import pictures
 import scenes
 from s6erav3.data.mnist import load_splits
+from s6erav3.models.model import MNISTModel
 from s6erav3.pictures.likeness import NOTHING, second_opinion
 from s6erav3.pictures.paper import find_sheet
 from s6erav3.pictures.predict import plot_predictions, predict, read_picture
@@ -253,6 +254,14 @@ def test_an_opened_file(tmp_path):
         assert digits_in(file) == [7] and digits_in(file) == [7]
     assert "standard input is empty" in message(predict, io.BytesIO())
     assert "standard input is not a picture" in message(predict, io.BytesIO(b"poem"))
+
+
+@pytest.mark.parametrize("n_classes", [1, 3, 256])
+def test_a_network_of_other_classes_is_refused(n_classes):
+    model = MNISTModel(num_classes=n_classes)
+    for call in (predict, plot_predictions):
+        said = message(call, draw_seven(), model)
+        assert said == f"the network has {n_classes} classes; give one of the ten digits"
 
 
 def test_paths_that_are_no_files(tmp_path):

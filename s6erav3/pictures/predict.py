@@ -236,10 +236,17 @@ def _aspect(image: np.ndarray) -> float:
 
 
 def _predictions(images: np.ndarray, model: torch.nn.Module | None) -> Predictions:
-    "The predictions for images, bytes `(n, 28, 28)`, whose labels are not known."
+    """The predictions for images, bytes `(n, 28, 28)`, whose labels are not known.
+
+    `ValueError` for a network that has not ten classes.
+    """
     unknown = torch.full((len(images),), -1)
     digits = Digits(torch.tensor(images)[:, None], unknown)
-    return predict_digits(model or load_pretrained(), digits)
+    found = predict_digits(model or load_pretrained(), digits)
+    n_classes = found.probabilities.shape[1]
+    if n_classes != 10:
+        raise ValueError(f"the network has {n_classes} classes; give one of the ten digits")
+    return found
 
 # %% ../../nbs/09_your_digit.ipynb #f63d644f
 CONFIDENCE_THRESHOLD = 0.95  # from this probability on
