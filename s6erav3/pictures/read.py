@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_PICTURE_BYTES', 'WORKING_SIDE', 'READ_SIDE', 'MAX_JPEG_SCANS', 'HEIC_BRANDS', 'MIN_SIDE', 'printable',
-           'open_picture', 'to_rgb', 'to_colour', 'from_array']
+           'open_picture', 'on_grounds', 'to_rgb', 'to_colour', 'from_array']
 
 # %% ../../nbs/internals/picture_files.ipynb #b439a05d
 import io
@@ -175,10 +175,23 @@ def _to_bytes(picture: Image.Image) -> Image.Image:
     return picture if picture.mode == mode else picture.convert(mode)
 
 # %% ../../nbs/internals/picture_files.ipynb #b7d0e1b1
+def on_grounds(picture: Image.Image) -> tuple[Image.Image, Image.Image]:
+    "A picture of any mode, upright, in red, green and blue: laid on white, and on black."
+    as_bytes = _to_bytes(_upright(picture))
+    if as_bytes.mode == "RGB":
+        return as_bytes, as_bytes
+    return _laid(as_bytes, "white"), _laid(as_bytes, "black")
+
+
+def _laid(picture: Image.Image, colour: str) -> Image.Image:
+    "An RGBA picture on a ground of one colour."
+    ground = Image.new("RGBA", picture.size, colour)
+    return Image.alpha_composite(ground, picture).convert("RGB")
+
+
 def _without_transparency(picture: Image.Image) -> Image.Image:
     "An RGBA picture on white or on black, whichever gives more contrast."
-    grounds = [Image.new("RGBA", picture.size, colour) for colour in ("white", "black")]
-    laid = [Image.alpha_composite(ground, picture).convert("RGB") for ground in grounds]
+    laid = [_laid(picture, colour) for colour in ("white", "black")]
     return max(laid, key=lambda opaque: np.asarray(opaque).std())
 
 # %% ../../nbs/internals/picture_files.ipynb #b7d0e1a7
