@@ -462,8 +462,9 @@ def predict(
 
     A picture should show digits in one row, upright, with space between them (a tenth of their
     height) and around them, darker or brighter than the paper by a clear margin. A whole sheet on
-    a desk is found, and small digits are, if they are at least 30 pixels high in the file. Frames,
-    lines, a minus, a point and what touches the border are left out, and a note says so.
+    a desk is found. Small digits are found where they are at least a thirtieth as high as a square
+    with as many pixels as the picture (115 pixels in 4000 by 3000). Frames, lines, a minus, a
+    point and what touches the border are left out, and a note says so.
 
     `confident` is true where the probability is at least 0.95, a second network that also knows
     things that are no digits agrees, and the digit is not so wide that it may be two that touch.
