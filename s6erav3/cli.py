@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['app', 'DataDir', 'Dataset', 'ValSize', 'TrainSize', 'Changes', 'Epochs', 'Device', 'RecipeName', 'Compile',
-           'Precision', 'MemoryFormat', 'Weights', 'Trained', 'CALIBRATION_IMAGES', 's6erav3', 'train', 'evaluate',
-           'predict', 'error_message', 'summary', 'sweep', 'bench', 'download', 'export']
+           'Precision', 'MemoryFormat', 'Weights', 'Trained', 'STANDARD_INPUT', 'CALIBRATION_IMAGES', 's6erav3',
+           'train', 'evaluate', 'predict', 'error_message', 'summary', 'sweep', 'bench', 'download', 'export']
 
 # %% ../nbs/internals/commands.ipynb #aca6dad8
 import io
@@ -437,12 +437,11 @@ def _named(confused, splits):
 @app.command()
 def predict(
     files: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="FILE...",
-            readable=False,
             help="Pictures of digits, at least 12 by 12 pixels: PNG, JPEG and other formats, "
-            "HEIC where pillow-heif is installed. - reads standard input.",
+            "HEIC where pillow-heif is installed. - reads standard input, ./- a file of that name.",
         ),
     ],
     weights: Weights = None,
@@ -474,7 +473,7 @@ def predict(
     from s6erav3.pictures.predict import plot_predictions, predict
 
     if figure:
-        _check_figure(figure, files)
+        _check_figure(figure, [Path(file) for file in files])
     model = _load_model(weights, recipe)
     _check_digits(model, _class_names(weights))
     faults: list[Exception] = []
@@ -483,8 +482,7 @@ def predict(
         table = predict(pictures, model, on_error=faults.append)
     _print_predictions(table, as_json)
     if figure and len(table):
-        by_name = dict(zip(map(str, files), pictures))
-        by_name["standard input"] = by_name.get("-", Path("-"))
+        by_name = {_shown_name(picture): picture for picture in pictures}
         read = [by_name[name] for name in table["file"].unique()]
         with atomic_write(figure) as part, _silent_stderr():
             plot_predictions(read, model).savefig(part, dpi=120)
@@ -506,14 +504,23 @@ def _check_digits(model, names: Optional[list[str]]):
         )
 
 # %% ../nbs/internals/commands.ipynb #281bf4c5
-def _pictures(files: list[Path]) -> list[Path | io.BytesIO]:
+STANDARD_INPUT = "standard input"
+
+
+def _pictures(files: list[str]) -> list[Path | io.BytesIO]:
     "What to read for each file: the bytes of standard input for `-`."
     from s6erav3.pictures.read import MAX_PICTURE_BYTES
 
-    if Path("-") not in files:
-        return list(files)
+    if "-" not in files:
+        return [Path(file) for file in files]
     content = io.BytesIO(sys.stdin.buffer.read(MAX_PICTURE_BYTES + 1))
-    return [{Path("-"): content}.get(file, file) for file in files]
+    content.name = STANDARD_INPUT
+    return [content if file == "-" else Path(file) for file in files]
+
+
+def _shown_name(picture: Path | io.BytesIO) -> str:
+    "What the column `file` of a table says."
+    return str(picture) if isinstance(picture, Path) else STANDARD_INPUT
 
 # %% ../nbs/internals/commands.ipynb #c6ab4aaf
 @contextmanager

@@ -1,5 +1,6 @@
 "The command: what it writes, and the one line it prints when something is wrong."
 
+import io
 import json
 import shlex
 import subprocess
@@ -288,6 +289,20 @@ def test_what_decoders_write_to_stderr_does_not_come_out(capfd):
     done = subprocess.run(command, capture_output=True, encoding="utf-8")
     assert done.returncode == 1 and not done.stdout
     assert done.stderr.startswith("Error: damaged.tif ") and done.stderr.count("\n") == 1
+
+
+def test_a_dash_is_standard_input_and_a_file_of_that_name_is_read_by_its_path(call, monkeypatch):
+    draw_one("one.png")
+    Image.fromarray(np.asarray(draw_seven())).save("seven.png")
+    Path("one.png").rename("-")
+    with open("seven.png", "rb") as file:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(file))
+        status, out, error = call("predict ./- - --json --figure steps.png")
+    assert status == 0, error
+    found = [(row["file"], row["digit"]) for row in json.loads(out)]
+    assert found == [("-", 1), ("standard input", 7)]
+    with Image.open("steps.png") as figure:
+        assert figure.height > 400, "it has two rows"
 
 
 def test_figures_that_cannot_be_written(call):

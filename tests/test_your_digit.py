@@ -255,8 +255,27 @@ def test_an_opened_file(tmp_path):
     draw_seven().save(tmp_path / "seven.png")
     with open(tmp_path / "seven.png", "rb") as file:
         assert digits_in(file) == [7] and digits_in(file) == [7]
-    assert "standard input is empty" in message(predict, io.BytesIO())
-    assert "standard input is not a picture" in message(predict, io.BytesIO(b"poem"))
+    assert "the picture is empty" in message(predict, io.BytesIO())
+    assert "the picture is not a picture" in message(predict, io.BytesIO(b"poem"))
+
+
+def test_an_opened_file_is_called_by_its_name(tmp_path):
+    draw_seven().save(tmp_path / "seven.png")
+    (tmp_path / "poem.png").write_bytes(b"poem")
+    with open(tmp_path / "seven.png", "rb") as seven, open(tmp_path / "poem.png", "rb") as poem:
+        assert predict(seven)["file"].tolist() == [str(tmp_path / "seven.png")]
+        assert message(predict, poem).startswith(f"{tmp_path / 'poem.png'} is not a picture")
+    unnamed = io.BytesIO((tmp_path / "seven.png").read_bytes())
+    assert predict([seven.name, unnamed])["file"].tolist() == [seven.name, "picture 2"]
+
+
+def test_outputs_that_are_no_numbers_are_an_error():
+    model = MNISTModel()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(1e30)
+    for call in (predict, plot_predictions):
+        assert "outputs that are no numbers (NaN); its" in message(call, draw_seven(), model)
 
 
 @pytest.mark.parametrize("n_classes", [1, 3, 256])

@@ -26,7 +26,7 @@ from ..models.weights import load_pretrained
 from .forms import to_usual_form
 from .likeness import NOTHING, agreement, second_opinion
 from .paper import cut_sheet, find_sheet
-from .read import from_array, open_picture, printable, to_colour, to_rgb
+from .read import file_name, from_array, open_picture, printable, to_colour, to_rgb
 from s6erav3.pictures.segment import (
     FoundDigits,
     count_holes,
@@ -215,7 +215,7 @@ def _notes(found: FoundDigits, forms: list[str]) -> list[str]:
 def _name(picture: Picture, otherwise: str) -> str:
     "The path of a file, without control characters; `otherwise` for what is in memory."
     if isinstance(picture, io.IOBase):
-        return "standard input"
+        return file_name(picture, otherwise)
     return printable(picture) if isinstance(picture, (str, os.PathLike)) else otherwise
 
 # %% ../../nbs/09_your_digit.ipynb #e7a1d0cb

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_PICTURE_BYTES', 'WORKING_SIDE', 'READ_SIDE', 'MAX_JPEG_SCANS', 'HEIC_BRANDS', 'MIN_SIDE', 'printable',
-           'open_picture', 'on_grounds', 'to_rgb', 'to_colour', 'from_array']
+           'open_picture', 'file_name', 'on_grounds', 'to_rgb', 'to_colour', 'from_array']
 
 # %% ../../nbs/internals/picture_files.ipynb #b439a05d
 import io
@@ -107,14 +107,15 @@ def open_picture(file: str | os.PathLike | io.IOBase) -> Image.Image:
 def _read_bytes(file: str | os.PathLike | io.IOBase) -> tuple[bytes, str]:
     "The content of a file, and its name for messages."
     if isinstance(file, io.IOBase):
+        name = file_name(file, "the picture")
         if file.seekable():
             file.seek(0)  # it may have been read before
         content = file.read(MAX_PICTURE_BYTES + 1)
         if not content:
-            raise ValueError("standard input is empty, 0 bytes long")
+            raise ValueError(f"{name} is empty, 0 bytes long")
         if len(content) > MAX_PICTURE_BYTES:
-            raise ValueError(f"standard input has more than {MAX_PICTURE_BYTES // 10**6} MB")
-        return content, "standard input"
+            raise ValueError(f"{name} has more than {MAX_PICTURE_BYTES // 10**6} MB")
+        return content, name
     name = printable(file)
     try:
         _check_file(Path(file))
@@ -123,6 +124,12 @@ def _read_bytes(file: str | os.PathLike | io.IOBase) -> tuple[bytes, str]:
         if not error.errno:
             raise
         raise type(error)(f"{name} cannot be read ({error.strerror})") from None
+
+# %% ../../nbs/internals/picture_files.ipynb #de043a0e
+def file_name(file: io.IOBase, otherwise: str) -> str:
+    "The name of an opened file, without control characters; `otherwise` where it has none."
+    name = getattr(file, "name", None)  # a number for a file without a name in a folder
+    return printable(name) if isinstance(name, (str, os.PathLike)) else otherwise
 
 # %% ../../nbs/internals/picture_files.ipynb #b7d0e1b5
 def _explained(error: Exception, name: str) -> Exception:
