@@ -60,9 +60,11 @@ def _replace_unprintable():
 # %% ../nbs/internals/command_line.ipynb #83e52c77
 def _replace_closed():
     "Put a stream that leads nowhere in the place of each standard stream that is closed."
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")
+    for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
 
 # %% ../nbs/internals/command_line.ipynb #6f3e9a90
 def main(args: Optional[list[str]] = None) -> int:

@@ -155,10 +155,12 @@ def _recipe_of(weights: Path, name: str):
 
 def _record_of(weights: Optional[Path]):
     "The record beside the weights of a run; None where there is none."
+    if weights is None:
+        return None
     from s6erav3.training.record import read_record
     from s6erav3.training.train import RUN_FILES
 
-    if weights is None or weights.name not in RUN_FILES:
+    if weights.name not in RUN_FILES:
         return None
     path = weights.with_name("record.json")
     return read_record(path) if path.is_file() else None
@@ -511,11 +513,13 @@ def _pictures(files: list[str]) -> list[Path | io.BytesIO]:
     "What to read for each file: the bytes of standard input for `-`."
     from s6erav3.pictures.read import MAX_PICTURE_BYTES
 
-    if "-" not in files:
-        return [Path(file) for file in files]
-    content = io.BytesIO(sys.stdin.buffer.read(MAX_PICTURE_BYTES + 1))
-    content.name = STANDARD_INPUT
-    return [content if file == "-" else Path(file) for file in files]
+    pictures: list[Path | io.BytesIO] = [Path(file) for file in files]
+    if "-" in files:
+        content = io.BytesIO(sys.stdin.buffer.read(MAX_PICTURE_BYTES + 1))
+        content.name = STANDARD_INPUT
+        for i, file in enumerate(files):
+            pictures[i] = content if file == "-" else pictures[i]
+    return pictures
 
 
 def _shown_name(picture: Path | io.BytesIO) -> str:
