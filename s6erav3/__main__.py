@@ -7,6 +7,7 @@ __all__ = ['EARLIER_OPTIONS', 'EARLIER_COMMANDS', 'INTERRUPTED', 'TERMINATED', '
 
 # %% ../nbs/internals/command_line.ipynb #72797068
 import io
+import os
 import signal
 import sys
 from typing import Optional
@@ -56,9 +57,19 @@ def _replace_unprintable():
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
+# %% ../nbs/internals/command_line.ipynb #83e52c77
+def _replace_closed():
+    "Put a stream that leads nowhere in the place of each standard stream that is closed."
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+
 # %% ../nbs/internals/command_line.ipynb #6f3e9a90
 def main(args: Optional[list[str]] = None) -> int:
     "Run the command with `args` (those of the process if None); the exit status."
+    _replace_closed()
     if args is None:
         signal.signal(signal.SIGTERM, _terminate)
         _replace_unprintable()

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['app', 'DataDir', 'Dataset', 'ValSize', 'TrainSize', 'Changes', 'Epochs', 'Device', 'RecipeName', 'Compile',
-           'Precision', 'MemoryFormat', 'Weights', 'Trained', 'CALIBRATION_IMAGES', 's6erav3', 'train', 'evaluate',
-           'predict', 'error_message', 'summary', 'sweep', 'bench', 'download', 'export']
+           'Precision', 'MemoryFormat', 'Weights', 'Trained', 'STANDARD_INPUT', 'CALIBRATION_IMAGES', 's6erav3',
+           'train', 'evaluate', 'predict', 'error_message', 'summary', 'sweep', 'bench', 'download', 'export']
 
 # %% ../nbs/internals/commands.ipynb #aca6dad8
 import io
@@ -148,13 +148,28 @@ def _load_model(weights: Optional[Path], recipe: str):
 def _recipe_of(weights: Path, name: str):
     "The recipe in the record beside the weights of a run, or else the one called `name`."
     from s6erav3.training.recipe import Recipe
+
+    record = _record_of(weights)
+    return Recipe.from_record(record) if record else Recipe.named(name)
+
+
+def _record_of(weights: Optional[Path]):
+    "The record beside the weights of a run; None where there is none."
+    if weights is None:
+        return None
     from s6erav3.training.record import read_record
     from s6erav3.training.train import RUN_FILES
 
-    record = weights.with_name("record.json")
-    if weights.name in RUN_FILES and record.is_file():
-        return Recipe.from_record(read_record(record))
-    return Recipe.named(name)
+    if weights.name not in RUN_FILES:
+        return None
+    path = weights.with_name("record.json")
+    return read_record(path) if path.is_file() else None
+
+
+def _class_names(weights: Optional[Path]) -> Optional[list[str]]:
+    "The names of a network's classes in the record beside its weights; None where none has them."
+    record = _record_of(weights)
+    return record.get("classes") if record else None
 
 # %% ../nbs/internals/commands.ipynb #4c47b6e2
 _GPUS = {  # in the order of preference; what each of them needs
@@ -424,12 +439,11 @@ def _named(confused, splits):
 @app.command()
 def predict(
     files: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="FILE...",
-            readable=False,
             help="Pictures of digits, at least 12 by 12 pixels: PNG, JPEG and other formats, "
-            "HEIC where pillow-heif is installed. - reads standard input.",
+            "HEIC where pillow-heif is installed. - reads standard input, ./- a file of that name.",
         ),
     ],
     weights: Weights = None,
@@ -449,8 +463,9 @@ def predict(
 
     A picture should show digits in one row, upright, with space between them (a tenth of their
     height) and around them, darker or brighter than the paper by a clear margin. A whole sheet on
-    a desk is found, and small digits are, if they are at least 30 pixels high in the file. Frames,
-    lines, a minus, a point and what touches the border are left out, and a note says so.
+    a desk is found. Small digits are found where they are at least a thirtieth as high as a square
+    with as many pixels as the picture (115 pixels in 4000 by 3000). Frames, lines, a minus, a
+    point and what touches the border are left out, and a note says so.
 
     `confident` is true where the probability is at least 0.95, a second network that also knows
     things that are no digits agrees, and the digit is not so wide that it may be two that touch.
@@ -460,16 +475,16 @@ def predict(
     from s6erav3.pictures.predict import plot_predictions, predict
 
     if figure:
-        _check_figure(figure, files)
+        _check_figure(figure, [Path(file) for file in files])
     model = _load_model(weights, recipe)
+    _check_digits(model, _class_names(weights))
     faults: list[Exception] = []
     pictures = _pictures(files)
     with _silent_stderr():
         table = predict(pictures, model, on_error=faults.append)
     _print_predictions(table, as_json)
     if figure and len(table):
-        by_name = dict(zip(map(str, files), pictures))
-        by_name["standard input"] = by_name.get("-", Path("-"))
+        by_name = {_shown_name(picture): picture for picture in pictures}
         read = [by_name[name] for name in table["file"].unique()]
         with atomic_write(figure) as part, _silent_stderr():
             plot_predictions(read, model).savefig(part, dpi=120)
@@ -478,15 +493,38 @@ def predict(
     if faults:
         raise faults[-1]
 
+# %% ../nbs/internals/commands.ipynb #f0bd2d76
+def _check_digits(model, names: Optional[list[str]]):
+    "`ValueError` unless the classes of a network are the ten digits, as far as that is known."
+    digits = list("0123456789")
+    n = model.fc.out_features
+    if n != len(digits) or (names or digits) != digits:
+        said = f" ({', '.join(names[:3])}{', ...' * (n > 3)})" if names else ""
+        raise ValueError(
+            f"the network has {n} classes{said}, but predict reads digits; "
+            "give the weights of a network of the ten digits 0 to 9"
+        )
+
 # %% ../nbs/internals/commands.ipynb #281bf4c5
-def _pictures(files: list[Path]) -> list[Path | io.BytesIO]:
+STANDARD_INPUT = "standard input"
+
+
+def _pictures(files: list[str]) -> list[Path | io.BytesIO]:
     "What to read for each file: the bytes of standard input for `-`."
     from s6erav3.pictures.read import MAX_PICTURE_BYTES
 
-    if Path("-") not in files:
-        return list(files)
-    content = io.BytesIO(sys.stdin.buffer.read(MAX_PICTURE_BYTES + 1))
-    return [{Path("-"): content}.get(file, file) for file in files]
+    pictures: list[Path | io.BytesIO] = [Path(file) for file in files]
+    if "-" in files:
+        content = io.BytesIO(sys.stdin.buffer.read(MAX_PICTURE_BYTES + 1))
+        content.name = STANDARD_INPUT
+        for i, file in enumerate(files):
+            pictures[i] = content if file == "-" else pictures[i]
+    return pictures
+
+
+def _shown_name(picture: Path | io.BytesIO) -> str:
+    "What the column `file` of a table says."
+    return str(picture) if isinstance(picture, Path) else STANDARD_INPUT
 
 # %% ../nbs/internals/commands.ipynb #c6ab4aaf
 @contextmanager
@@ -847,7 +885,8 @@ def export(
     model = _load_model(weights, recipe)
     calibration = None
     if int8:
-        splits = load_splits(dataset, data_dir, 0, CALIBRATION_IMAGES)
-        calibration = Calibration(splits.train.images, splits.dataset)
-    export_network(model, path, format, calibration)
+        splits = load_splits(dataset, data_dir, 0)
+        _check_classes(model, splits)
+        calibration = Calibration(splits.train.images[:CALIBRATION_IMAGES], splits.dataset)
+    export_network(model, path, format, calibration, _class_names(weights))
     print(f"Written to {path}: {path.stat().st_size:,} bytes")

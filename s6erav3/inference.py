@@ -67,6 +67,14 @@ class Predictions:
 
 
 def predict_digits(model: nn.Module, digits: Digits) -> Predictions:
-    "The predictions of `model`, in evaluation mode, for `digits` (bytes, or normalised floats)."
+    """The predictions of `model`, in evaluation mode, for `digits` (bytes, or normalised floats).
+
+    `ValueError` where an output is not a number.
+    """
     probabilities = predict_log_proba(model, digits.images).double().exp().numpy()
+    if np.isnan(probabilities).any():
+        raise ValueError(
+            "the network gives outputs that are no numbers (NaN); "
+            "its weights are damaged or too large: train it again"
+        )
     return Predictions(digits.labels.cpu().numpy(), probabilities)

@@ -1,5 +1,6 @@
 "The command: what it writes, and the one line it prints when something is wrong."
 
+import io
 import json
 import shlex
 import subprocess
@@ -16,6 +17,7 @@ import pictures
 from running import Interrupted, differing_tensors, interrupt_in
 from s6erav3.__main__ import main
 from s6erav3.data.mnist import Digits, load_splits
+from s6erav3.data.sets import FASHION_CLASSES
 from s6erav3.models.model import MNISTModel
 from s6erav3.models.weights import load_weights, save_weights
 from s6erav3.pictures.read import open_picture
@@ -289,6 +291,20 @@ def test_what_decoders_write_to_stderr_does_not_come_out(capfd):
     assert done.stderr.startswith("Error: damaged.tif ") and done.stderr.count("\n") == 1
 
 
+def test_a_dash_is_standard_input_and_a_file_of_that_name_is_read_by_its_path(call, monkeypatch):
+    draw_one("one.png")
+    Image.fromarray(np.asarray(draw_seven())).save("seven.png")
+    Path("one.png").rename("-")
+    with open("seven.png", "rb") as file:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(file))
+        status, out, error = call("predict ./- - --json --figure steps.png")
+    assert status == 0, error
+    found = [(row["file"], row["digit"]) for row in json.loads(out)]
+    assert found == [("-", 1), ("standard input", 7)]
+    with Image.open("steps.png") as figure:
+        assert figure.height > 400, "it has two rows"
+
+
 def test_figures_that_cannot_be_written(call):
     draw_one("one.png")
     for figure, status in (("steps.doc", 2), ("steps", 2), ("one.png", 2), ("one.png/a.png", 1)):
@@ -503,6 +519,29 @@ def test_training_and_evaluating_on_a_folder_of_images(call, symbols):
     assert f"Test Accuracy: {record['test_accuracy']:.2f}%" in out
     status, _, error = call("evaluate --dataset digits --weights run/mnist_model.pth")
     assert status == 1 and "has 2 classes" in error and "has 10" in error, error
+
+
+@pytest.mark.parametrize("options", ["", "--json", "--figure steps.png"])
+def test_predict_refuses_networks_of_other_classes(options, refused):
+    draw_one("one.png")
+    for n in (1, 3, 256):
+        save_weights(MNISTModel(num_classes=n), f"of_{n}.pth")
+        status, error = refused(f"predict one.png --weights of_{n}.pth --recipe fast {options}")
+        assert status == 1 and f"the network has {n} classes, but predict reads digits" in error
+
+
+def test_predict_refuses_ten_classes_that_the_record_calls_otherwise(call):
+    draw_one("one.png")
+    assert call(f"train {SMALL} --epochs 1 --output-dir run")[0] == 0
+    line = "predict one.png --weights run/mnist_model.pth"
+    status, out, error = call(line)
+    assert out, error
+    record = read("run/record.json")
+    for names, expected in ((FASHION_CLASSES, 1), ("0123456789", 0)):
+        write_record(record | {"classes": list(names)}, "run/record.json")
+        status, _, error = call(line)
+        assert status == expected, error
+        assert ("has 10 classes (T-shirt/top, trouser, pullover, ...), but" in error) == expected
 
 
 def test_confusions_are_named(call, symbols):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from running import PATIENCE, SMALL, call, check_error
 from s6erav3.cli import app
+from s6erav3.training.train import RUN_FILES
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = sorted(typer.main.get_command(app).commands)
@@ -57,3 +59,23 @@ def test_main_trains_the_published_recipe_and_passes_options_on(tmp_path):
     record = json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))
     assert (record["recipe_name"], record["epochs"], record["seed"]) == ("original", 1, 3)
     assert "nothing to resume" in run_main(tmp_path, "--seed", "3", "--resume")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell that closes streams")
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_a_run_with_closed_streams_writes_its_files(closed, tmp_path):
+    run = shlex.join([sys.executable, "-m", "s6erav3", "train", *SMALL, "--epochs", "1"])
+    done = subprocess.run(
+        ["bash", "-c", f"{run} {closed}"], cwd=tmp_path, capture_output=True, timeout=PATIENCE
+    )
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))["epochs"] == 1
+    assert {path.name for path in tmp_path.iterdir()} == set(RUN_FILES)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell that closes streams")
+def test_a_closed_standard_input_is_empty():
+    command = shlex.join([sys.executable, "-m", "s6erav3", "predict", "-"])
+    done = subprocess.run(["bash", "-c", f"{command} <&-"], capture_output=True, encoding="utf-8")
+    assert done.returncode == 1 and not done.stdout
+    check_error(done.stderr, "standard input is empty, 0 bytes long")

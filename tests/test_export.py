@@ -17,6 +17,7 @@ import pytest
 import safetensors
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
 from s6erav3 import export
@@ -478,6 +479,60 @@ def test_exporting_leaves_the_network_as_it_was(name, tmp_path):
     export_network(model, tmp_path / "a", name)
     assert all(module.training for module in model.modules())
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
+
+
+# Other classes than the digits
+
+
+@pytest.fixture
+def bars(tmp_path, monkeypatch):
+    "A run on 33 images of three classes, in `run`, and the images, in `images`."
+    monkeypatch.chdir(tmp_path)
+    for label, name in enumerate("abc"):
+        Path("images", name).mkdir(parents=True)
+        for i in range(11):
+            pixels = np.zeros((28, 28), np.uint8)
+            pixels[:, 9 * label : 9 * label + 8] = 200 + i
+            Image.fromarray(pixels).save(f"images/{name}/{i}.png")
+    line = "train --dataset folder --data-dir images --epochs 1 --output-dir run --threads 1"
+    assert main(line.split()) == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_of_three_classes_is_exported_with_their_names(name, bars, digits):
+    line = f"export --format {name} --weights run/mnist_model.pth --output three{FORMATS[name]}"
+    assert main(line.split()) == 0
+    model = load_weights(MNISTModel(num_classes=3), "run/mnist_model.pth")
+    expected = predict_log_proba(model, digits.images[:20])
+    found = load_exported(f"three{FORMATS[name]}")(digits.images[:20])
+    assert found.shape == (20, 3) and (found - expected).abs().max() < 1e-4
+    if name == "json":
+        said = json.loads(Path("three.json").read_text(encoding="utf-8"))
+        assert said["output"] == "log_probabilities: float32 (batch, 3), of the classes 0 to 2"
+        assert said["classes"] == ["a", "b", "c"]
+
+
+def test_classes_without_a_record_have_no_names(bars):
+    Path("run/record.json").unlink()
+    line = "export --format json --weights run/mnist_model.pth --recipe fast --output three.json"
+    assert main(line.split()) == 0
+    said = json.loads(Path("three.json").read_text(encoding="utf-8"))
+    assert "(batch, 3), of the classes 0 to 2" in said["output"] and "classes" not in said
+    with pytest.raises(ValueError, match="the network has 3 classes, but 2 names are given"):
+        export_network(MNISTModel(num_classes=3), "a.json", "json", classes=("a", "b"))
+
+
+def test_int8_is_calibrated_on_all_of_a_small_data_set_of_the_same_classes(bars, capsys):
+    line = "export --format json --int8 --weights run/mnist_model.pth --output three.json"
+    assert main([*line.split(), "--dataset", "digits"]) == 1
+    assert "the network has 3 classes, but" in capsys.readouterr().err
+    assert not Path("three.json").exists()
+    assert main([*line.split(), "--dataset", "folder", "--data-dir", "images"]) == 0
+    said = json.loads(Path("three.json").read_text(encoding="utf-8"))
+    n_training = 33 - 6  # without the sixth that is for testing
+    assert said["calibration"] == f"{n_training} training images of images (not MNIST)"
+    assert "logits: int32 (batch, 3), of the classes 0 to 2, in steps" in said["output"]
+    assert load_exported("three.json")(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).shape == (2, 3)
 
 
 # Errors

@@ -1,7 +1,10 @@
 "Data sets other than MNIST: what is read, and what is refused."
 
+import errno
 import gzip
+import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,6 +187,78 @@ def test_dark_on_white_becomes_bright_on_black(tmp_path):
     assert (dark.int() - bright.int()).abs().max() <= 1
 
 
+def deep(pixels, bits):
+    "Bytes as a picture of 16 or 32 bits, or of floats from 0 to 1."
+    if bits == 16:
+        return Image.fromarray(pixels.astype(np.uint16) * 257)
+    if bits == 32:
+        return Image.fromarray(pixels.astype(np.int32) * 257)
+    return Image.fromarray(pixels.astype(np.float32) / 255)
+
+
+@pytest.mark.parametrize("bits, suffix", [(16, "png"), (16, "tif"), (32, "tif"), (0.5, "tif")])
+def test_deep_pictures_keep_their_grey_levels(bits, suffix, tmp_path):
+    write_images(tmp_path / "bytes")
+    expected = read_image_folder(tmp_path / "bytes").train.images
+    for path in sorted((tmp_path / "bytes").rglob("*.png")):
+        picture = deep(np.asarray(Image.open(path)), bits)
+        path.unlink()
+        picture.save(path.with_suffix(f".{suffix}"))
+    found = read_image_folder(tmp_path / "bytes").train.images
+    assert (found.int() - expected.int()).abs().max() <= 2
+
+
+def with_transparent_ground(folder, ink):
+    "Bars of one colour on a transparent ground, two of each class."
+    for label, name in enumerate(("left", "middle", "right")):
+        pixels = np.zeros((30, 30, 4), np.uint8)
+        pixels[..., :3] = ink
+        pixels[:, 10 * label : 10 * label + 10, 3] = 255
+        (folder / name).mkdir(parents=True)
+        for i in range(2):
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+    return folder
+
+
+@pytest.mark.parametrize("ink", [(0, 0, 0), (255, 255, 255), (250, 240, 0)], ids=str)
+def test_ink_on_a_transparent_ground_becomes_bright_on_black(ink, tmp_path):
+    train = read_image_folder(with_transparent_ground(tmp_path, ink)).train
+    for image, label in zip(train.images[:, 0].float(), train.labels.tolist()):
+        columns = image.mean(dim=0)
+        bar = slice(10 * label, 10 * label + 8)
+        assert columns[bar].mean() > 200 and columns.sum() < 12 * 255
+
+
+def test_an_image_that_its_ground_would_hide_is_an_error(tmp_path):
+    with_transparent_ground(tmp_path, (0, 0, 0))
+    white = with_transparent_ground(tmp_path / ".other", (255, 255, 255))
+    (white / "left" / "0.png").rename(tmp_path / "left" / "white.png")
+    with pytest.raises(ValueError, match="1 of the images is blank on white, on which the others"):
+        read_image_folder(tmp_path)
+
+
+def test_small_pictures_are_read(tmp_path):
+    with_transparent_ground(tmp_path, (0, 0, 0))
+    for path in tmp_path.rglob("*.png"):
+        Image.open(path).resize((8, 8)).save(path)
+    assert read_image_folder(tmp_path).train.images.shape == (6, 1, 28, 28)
+
+
+def test_a_class_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    "The system's refusal is imitated: an administrator may read every folder."
+    write_images(tmp_path)
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "middle":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match=r"the folder .*middle cannot be read \(Permission"):
+        read_image_folder(tmp_path)
+
+
 def test_folders_train_and_test(tmp_path):
     write_images(tmp_path / "train")
     write_images(tmp_path / "test", n=9)
@@ -211,7 +286,7 @@ def unknown_test_class(folder):
 
 FOLDER_FAULTS = {
     one_class: "has 1 folders with images; make a folder for each class",
-    no_image: r"0\.png cannot be read as an image .*; convert it, or move it elsewhere",
+    no_image: r"0\.png is not a picture; convert it, or move it elsewhere",
     unknown_test_class: "wrong is a class that the training images lack",
 }
 

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import math
 import os
 import re
 import subprocess
@@ -21,11 +22,14 @@ from PIL import Image, ImageDraw
 
 import pictures
 import scenes
+from s6erav3 import cli
 from s6erav3.data.mnist import load_splits
+from s6erav3.models.model import MNISTModel
 from s6erav3.pictures.likeness import NOTHING, second_opinion
 from s6erav3.pictures.paper import find_sheet
+from s6erav3.pictures.pieces import MIN_HEIGHT
 from s6erav3.pictures.predict import plot_predictions, predict, read_picture
-from s6erav3.pictures.read import open_picture, printable, to_colour
+from s6erav3.pictures.read import WORKING_SIDE, open_picture, printable, to_colour
 from s6erav3.pictures.samples import draw_seven, photograph, seven_variants
 from s6erav3.pictures.segment import extract_foreground, segment_digits
 
@@ -251,8 +255,55 @@ def test_an_opened_file(tmp_path):
     draw_seven().save(tmp_path / "seven.png")
     with open(tmp_path / "seven.png", "rb") as file:
         assert digits_in(file) == [7] and digits_in(file) == [7]
-    assert "standard input is empty" in message(predict, io.BytesIO())
-    assert "standard input is not a picture" in message(predict, io.BytesIO(b"poem"))
+    assert "the picture is empty" in message(predict, io.BytesIO())
+    assert "the picture is not a picture" in message(predict, io.BytesIO(b"poem"))
+
+
+def test_an_opened_file_is_called_by_its_name(tmp_path):
+    draw_seven().save(tmp_path / "seven.png")
+    (tmp_path / "poem.png").write_bytes(b"poem")
+    with open(tmp_path / "seven.png", "rb") as seven, open(tmp_path / "poem.png", "rb") as poem:
+        assert predict(seven)["file"].tolist() == [str(tmp_path / "seven.png")]
+        assert message(predict, poem).startswith(f"{tmp_path / 'poem.png'} is not a picture")
+    unnamed = io.BytesIO((tmp_path / "seven.png").read_bytes())
+    assert predict([seven.name, unnamed])["file"].tolist() == [seven.name, "picture 2"]
+
+
+def test_outputs_that_are_no_numbers_are_an_error():
+    model = MNISTModel()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(1e30)
+    for call in (predict, plot_predictions):
+        assert "outputs that are no numbers (NaN); its" in message(call, draw_seven(), model)
+
+
+@pytest.mark.parametrize("n_classes", [1, 3, 256])
+def test_a_network_of_other_classes_is_refused(n_classes):
+    model = MNISTModel(num_classes=n_classes)
+    for call in (predict, plot_predictions):
+        said = message(call, draw_seven(), model)
+        assert said == f"the network has {n_classes} classes; give one of the ten digits"
+
+
+@pytest.mark.parametrize("size", [(4000, 3000), (2000, 1500), (1000, 750)], ids=str)
+def test_small_digits_are_found_from_the_height_on_that_the_help_names(size, splits):
+    "Nine of ten; one of a third of this height is refused."
+    side = math.sqrt(math.prod(size))
+    assert MIN_HEIGHT / WORKING_SIDE <= 1 / 30
+    assert f"{4000 * math.sqrt(3 / 4) / 30:.0f} pixels in 4000 by 3000" in cli.predict.__doc__
+    generator = np.random.default_rng(3)
+    found = []
+    for image in splits.test.images[:10, 0].numpy():
+        ink = pictures.strokes(image, math.ceil(side / 30), 0.1)
+        page = np.full(size[::-1], 235.0)
+        top, left = (generator.integers(each // 5, each // 2) for each in page.shape)
+        page[top : top + ink.shape[0], left : left + ink.shape[1]] -= 195 * ink
+        found.append(len(predict(page.astype(np.uint8), on_error=lambda error: None)))
+        blank = Image.new("L", size, 235)
+        blank.paste(draw_seven(round(side / 90), paper=235), (size[0] // 3, size[1] // 3))
+        assert "shows " in message(predict, blank)
+    assert found.count(1) >= 9
 
 
 def test_paths_that_are_no_files(tmp_path):

@@ -9,6 +9,7 @@ __all__ = ['MAX_IDX_BYTES', 'SIZE', 'FASHION', 'FASHION_CLASSES', 'Digits', 'Nam
 # %% ../../nbs/internals/other_datasets.ipynb #d123d577
 import gzip
 import math
+import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps
+from PIL import Image
+
+from ..pictures.read import on_grounds, open_picture, printable
 
 # %% ../../nbs/internals/other_datasets.ipynb #f108bd46
 class Digits(NamedTuple):
@@ -198,33 +201,38 @@ def read_fashion(data_dir: Path | str) -> NamedSet:
 
 # %% ../../nbs/internals/other_datasets.ipynb #d07072f1
 def _read_image(path: Path) -> torch.Tensor:
-    "An image file as grey bytes `(1, 28, 28)`; `ValueError` names a file that is none."
+    """An image file as grey bytes `(2, 28, 28)`, on white and on black where it is transparent.
+
+    `ValueError` names a file that is none."""
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = str(error).split(": ")[0].split(" '")[0]
-        raise ValueError(
-            f"{path} cannot be read as an image ({reason}); convert it, or move it elsewhere"
-        ) from error
-    paper = Image.new("RGBA", upright.size, "white")
-    grey = Image.alpha_composite(paper, upright).convert("L")
-    small = grey.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.asarray(small).copy()).unsqueeze(0)
+        picture = open_picture(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).removeprefix(printable(path)).split("; ")[0]
+        raise ValueError(f"{printable(path)}{reason}; convert it, or move it elsewhere") from error
+    laid = []
+    for colour in on_grounds(picture):
+        small = colour.convert("L").resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+        laid.append(torch.from_numpy(np.asarray(small).copy()))
+    return torch.stack(laid)
 
 # %% ../../nbs/internals/other_datasets.ipynb #ff8704bb
 def _image_files(folder: Path) -> list[Path]:
-    "The files below `folder` whose suffix is that of an image."
+    "The files below `folder` whose suffix is that of an image; `OSError` for a closed folder."
+
+    def refuse(error: OSError):
+        reason = f"the folder {error.filename} cannot be read ({error.strerror})"
+        raise type(error)(f"{reason}; change its permissions, or move it elsewhere") from None
+
     known = Image.registered_extensions()
     found = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in known and path.is_file() and not path.name.startswith("."):
-            found.append(path)
-    return found
+    for place, _, names in os.walk(folder, onerror=refuse):
+        paths = [Path(place, name) for name in names if not name.startswith(".")]
+        found += [path for path in paths if path.suffix.lower() in known]
+    return sorted(found)
 
 # %% ../../nbs/internals/other_datasets.ipynb #dbe7cccc
 def _read_classes(folder: Path, classes: Sequence[str]) -> Digits:
-    "The images in the folders `classes`, labelled by their position."
+    "The images `(n, 2, 28, 28)`, as `_read_image` reads them, labelled by their class's position."
     images, labels = [], []
     for label, name in enumerate(classes):
         for path in _image_files(folder / name):
@@ -257,16 +265,41 @@ def read_image_folder(folder: Path | str) -> NamedSet:
     else:
         classes = _class_folders(folder)
         train, test = _read_classes(folder, classes), None
+    train, test = _on_one_ground(train, test)
     return NamedSet(*_bright_on_black(train, test), classes, _name_of(folder))
 
 # %% ../../nbs/internals/other_datasets.ipynb #4b26063d
 def _read_test_folder(folder: Path, classes: tuple[str, ...]) -> Digits | None:
-    "The test images; None if there is no folder. `ValueError` for other classes."
+    "The test images `(n, 2, 28, 28)`; None if there is no folder. `ValueError` for other classes."
     if not folder.is_dir():
         return None
     if unknown := sorted(set(_class_folders(folder)) - set(classes)):
         raise ValueError(f"{folder / unknown[0]} is a class that the training images lack")
     return _read_classes(folder, classes)
+
+# %% ../../nbs/internals/other_datasets.ipynb #775f1758
+def _on_one_ground(train: Digits, test: Digits | None) -> tuple[Digits, Digits | None]:
+    "Both sets, `(n, 1, 28, 28)`, on white or on black: where the training images show better."
+    ground = int(_contrast(train.images).mean(dim=0).argmax())
+    return _on_ground(train, ground), None if test is None else _on_ground(test, ground)
+
+# %% ../../nbs/internals/other_datasets.ipynb #1c8fe8a4
+def _on_ground(part: Digits, ground: int) -> Digits:
+    "Images on white, 0, or on black, 1; `ValueError` where one would be blank there."
+    contrast = _contrast(part.images)
+    if n_lost := int(((contrast[:, ground] < 1) & (contrast[:, 1 - ground] > 10)).sum()):
+        are = "is" if n_lost == 1 else "are"
+        colour = ("white", "black")[ground]
+        raise ValueError(
+            f"{n_lost} of the images {are} blank on {colour}, on which the others show best; "
+            "save all of them with a ground that is not transparent"
+        )
+    return Digits(part.images[:, ground : ground + 1], part.labels)
+
+# %% ../../nbs/internals/other_datasets.ipynb #3d536c82
+def _contrast(images: torch.Tensor) -> torch.Tensor:
+    "The standard deviation of each image on each ground, `(n, 2)`."
+    return torch.cat([some.float().std(dim=(2, 3)) for some in images.split(1000)])
 
 # %% ../../nbs/internals/other_datasets.ipynb #41610b98
 def _bright_on_black(train: Digits, test: Digits | None) -> tuple[Digits, Digits | None]:

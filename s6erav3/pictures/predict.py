@@ -26,7 +26,7 @@ from ..models.weights import load_pretrained
 from .forms import to_usual_form
 from .likeness import NOTHING, agreement, second_opinion
 from .paper import cut_sheet, find_sheet
-from .read import from_array, open_picture, printable, to_colour, to_rgb
+from .read import file_name, from_array, open_picture, printable, to_colour, to_rgb
 from s6erav3.pictures.segment import (
     FoundDigits,
     count_holes,
@@ -215,7 +215,7 @@ def _notes(found: FoundDigits, forms: list[str]) -> list[str]:
 def _name(picture: Picture, otherwise: str) -> str:
     "The path of a file, without control characters; `otherwise` for what is in memory."
     if isinstance(picture, io.IOBase):
-        return "standard input"
+        return file_name(picture, otherwise)
     return printable(picture) if isinstance(picture, (str, os.PathLike)) else otherwise
 
 # %% ../../nbs/09_your_digit.ipynb #e7a1d0cb
@@ -236,10 +236,17 @@ def _aspect(image: np.ndarray) -> float:
 
 
 def _predictions(images: np.ndarray, model: torch.nn.Module | None) -> Predictions:
-    "The predictions for images, bytes `(n, 28, 28)`, whose labels are not known."
+    """The predictions for images, bytes `(n, 28, 28)`, whose labels are not known.
+
+    `ValueError` for a network that has not ten classes.
+    """
     unknown = torch.full((len(images),), -1)
     digits = Digits(torch.tensor(images)[:, None], unknown)
-    return predict_digits(model or load_pretrained(), digits)
+    found = predict_digits(model or load_pretrained(), digits)
+    n_classes = found.probabilities.shape[1]
+    if n_classes != 10:
+        raise ValueError(f"the network has {n_classes} classes; give one of the ten digits")
+    return found
 
 # %% ../../nbs/09_your_digit.ipynb #f63d644f
 CONFIDENCE_THRESHOLD = 0.95  # from this probability on

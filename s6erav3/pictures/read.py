@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_PICTURE_BYTES', 'WORKING_SIDE', 'READ_SIDE', 'MAX_JPEG_SCANS', 'HEIC_BRANDS', 'MIN_SIDE', 'printable',
-           'open_picture', 'to_rgb', 'to_colour', 'from_array']
+           'open_picture', 'file_name', 'on_grounds', 'to_rgb', 'to_colour', 'from_array']
 
 # %% ../../nbs/internals/picture_files.ipynb #b439a05d
 import io
@@ -107,14 +107,15 @@ def open_picture(file: str | os.PathLike | io.IOBase) -> Image.Image:
 def _read_bytes(file: str | os.PathLike | io.IOBase) -> tuple[bytes, str]:
     "The content of a file, and its name for messages."
     if isinstance(file, io.IOBase):
+        name = file_name(file, "the picture")
         if file.seekable():
             file.seek(0)  # it may have been read before
         content = file.read(MAX_PICTURE_BYTES + 1)
         if not content:
-            raise ValueError("standard input is empty, 0 bytes long")
+            raise ValueError(f"{name} is empty, 0 bytes long")
         if len(content) > MAX_PICTURE_BYTES:
-            raise ValueError(f"standard input has more than {MAX_PICTURE_BYTES // 10**6} MB")
-        return content, "standard input"
+            raise ValueError(f"{name} has more than {MAX_PICTURE_BYTES // 10**6} MB")
+        return content, name
     name = printable(file)
     try:
         _check_file(Path(file))
@@ -123,6 +124,12 @@ def _read_bytes(file: str | os.PathLike | io.IOBase) -> tuple[bytes, str]:
         if not error.errno:
             raise
         raise type(error)(f"{name} cannot be read ({error.strerror})") from None
+
+# %% ../../nbs/internals/picture_files.ipynb #de043a0e
+def file_name(file: io.IOBase, otherwise: str) -> str:
+    "The name of an opened file, without control characters; `otherwise` where it has none."
+    name = getattr(file, "name", None)  # a number for a file without a name in a folder
+    return printable(name) if isinstance(name, (str, os.PathLike)) else otherwise
 
 # %% ../../nbs/internals/picture_files.ipynb #b7d0e1b5
 def _explained(error: Exception, name: str) -> Exception:
@@ -175,10 +182,23 @@ def _to_bytes(picture: Image.Image) -> Image.Image:
     return picture if picture.mode == mode else picture.convert(mode)
 
 # %% ../../nbs/internals/picture_files.ipynb #b7d0e1b1
+def on_grounds(picture: Image.Image) -> tuple[Image.Image, Image.Image]:
+    "A picture of any mode, upright, in red, green and blue: laid on white, and on black."
+    as_bytes = _to_bytes(_upright(picture))
+    if as_bytes.mode == "RGB":
+        return as_bytes, as_bytes
+    return _laid(as_bytes, "white"), _laid(as_bytes, "black")
+
+
+def _laid(picture: Image.Image, colour: str) -> Image.Image:
+    "An RGBA picture on a ground of one colour."
+    ground = Image.new("RGBA", picture.size, colour)
+    return Image.alpha_composite(ground, picture).convert("RGB")
+
+
 def _without_transparency(picture: Image.Image) -> Image.Image:
     "An RGBA picture on white or on black, whichever gives more contrast."
-    grounds = [Image.new("RGBA", picture.size, colour) for colour in ("white", "black")]
-    laid = [Image.alpha_composite(ground, picture).convert("RGB") for ground in grounds]
+    laid = [_laid(picture, colour) for colour in ("white", "black")]
     return max(laid, key=lambda opaque: np.asarray(opaque).std())
 
 # %% ../../nbs/internals/picture_files.ipynb #b7d0e1a7
