@@ -213,10 +213,22 @@ def test_the_recorded_runs_are_those_of_the_protocol(name):
 
 @pytest.mark.parametrize(
     "name, protocol",
-    [("best", "best"), ("smallest_994", "three-thousand"), ("smallest_99", "weighted")],
+    [
+        ("best", "best"),
+        ("smallest_994", "three-thousand"),
+        ("smallest_99", "weighted"),
+        ("smallest_99", "weighted-epochs"),
+    ],
 )
 def test_a_recipe_is_the_candidate_that_was_chosen(name, protocol):
     assert candidates.chosen_by(protocol).replace(name=name) == Recipe.named(name)
+
+
+def test_twice_the_epochs_are_compared_with_the_runs_that_there_were():
+    earlier = candidates.read_study(candidates.RECORDS / "weighted.jsonl")
+    compared = candidates.read_study(candidates.RECORDS / "weighted-epochs.jsonl")
+    for record in earlier:
+        assert (record in compared) == (record["recipe_name"] == "weighted-half")
 
 
 def test_fast_is_the_candidate_that_was_the_fastest():

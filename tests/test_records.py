@@ -57,6 +57,7 @@ STUDIES = (
     "candidates/fast",
     "candidates/weighted-stages",
     "candidates/weighted",
+    "candidates/weighted-epochs",
 )
 OPTIONAL = {"fold", "teacher", "classes", "revision", "images"}  # not in older ones, nor of MNIST
 FIELDS = RunRecord.__annotations__.keys() - OPTIONAL
