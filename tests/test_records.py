@@ -58,6 +58,7 @@ STUDIES = (
     "candidates/weighted-stages",
     "candidates/weighted",
     "candidates/weighted-epochs",
+    "candidates/less-augmentation",
 )
 OPTIONAL = {"fold", "teacher", "classes", "revision", "images"}  # not in older ones, nor of MNIST
 FIELDS = RunRecord.__annotations__.keys() - OPTIONAL
