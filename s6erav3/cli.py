@@ -130,27 +130,38 @@ Weights = Annotated[
 
 
 Trained = Annotated[
-    RecipeName,
-    typer.Option("--recipe", help="The recipe of the weights, and with it their network."),
+    Optional[RecipeName],
+    typer.Option(
+        "--recipe",
+        help="The recipe of the weights, and with it their network. "
+        "Default: as the record beside the weights says, else best.",
+    ),
 ]
 
 # %% ../nbs/internals/commands.ipynb #71b091a3
-def _load_model(weights: Optional[Path], recipe: str):
+def _load_model(weights: Optional[Path], recipe: Optional[str]):
     "The network of a recipe with the weights of a file, or with those of the package."
     from s6erav3.models.weights import count_classes, load_pretrained, load_weights
 
     if weights is None:
-        return load_pretrained(recipe)
+        return load_pretrained(recipe or "best")
     classes = count_classes(weights)
     return load_weights(_recipe_of(weights, recipe).build(classes), weights).eval()
 
 # %% ../nbs/internals/commands.ipynb #59a65217
-def _recipe_of(weights: Path, name: str):
+def _recipe_of(weights: Path, name: Optional[str]):
     "The recipe in the record beside the weights of a run, or else the one called `name`."
     from s6erav3.training.recipe import Recipe
 
     record = _record_of(weights)
-    return Recipe.from_record(record) if record else Recipe.named(name)
+    if record is None:
+        return Recipe.named(name or "best")
+    if name not in (None, record["recipe_name"]):
+        raise typer.BadParameter(
+            f"--recipe {name}: the record beside {weights} names the recipe "
+            f"{record['recipe_name']}; leave --recipe out"
+        )
+    return Recipe.from_record(record)
 
 
 def _record_of(weights: Optional[Path]):
@@ -400,7 +411,7 @@ def _announce(specs: list):
 @app.command()
 def evaluate(
     weights: Weights = None,
-    recipe: Trained = "best",
+    recipe: Trained = None,
     data_dir: DataDir = None,
     dataset: Dataset = "auto",
 ):
@@ -411,7 +422,7 @@ def evaluate(
 
     model = _load_model(weights, recipe)
     splits = load_splits(dataset, data_dir)
-    _check_classes(model, splits)
+    _check_data(model, splits, _record_of(weights))
     predictions = predict_digits(model, splits.test)
     _report_test(int(predictions.correct.sum()), len(predictions.labels), splits.dataset)
     if not predictions.correct.all():
@@ -419,13 +430,19 @@ def evaluate(
         print(_named(most_confused(predictions).head(5), splits).to_string(index=False))
 
 # %% ../nbs/internals/commands.ipynb #5d4c638a
-def _check_classes(model, splits):
-    "`ValueError` where a network distinguishes more or fewer classes than a data set has."
+def _check_data(model, splits, record):
+    "`ValueError` where a network is for other classes, or `auto` is not what it was trained on."
+    advice = "name its data set with --dataset and --data-dir"
     n_outputs = model.fc.out_features
     if n_outputs != len(splits.classes):
         raise ValueError(
             f"the network has {n_outputs} classes, but {splits.dataset} has "
-            f"{len(splits.classes)}; name its data set with --dataset and --data-dir"
+            f"{len(splits.classes)}; {advice}"
+        )
+    trained_on = record["dataset"] if record else "MNIST"
+    if splits.source[0] == "auto" and trained_on not in ("MNIST", splits.dataset):
+        raise ValueError(
+            f"the network was trained on {trained_on}, not on {splits.dataset}; {advice}"
         )
 
 # %% ../nbs/internals/commands.ipynb #48c34547
@@ -447,7 +464,7 @@ def predict(
         ),
     ],
     weights: Weights = None,
-    recipe: Trained = "best",
+    recipe: Trained = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON list of objects and nothing else.")
     ] = False,
@@ -606,6 +623,10 @@ def summary(
     sizes = tuple(_input_size(text) for text in size)
     input_size = sizes if len(sizes) > 1 else sizes[0]
     if compare:
+        if tree or columns:
+            raise typer.BadParameter(
+                "--compare has columns of its own; leave --tree and --columns out"
+            )
         print(_compared([model, compare], input_size, depth))
         return
     shown = _summarized(model, input_size, None if tree else depth, columns)
@@ -852,7 +873,7 @@ def export(
             "json, safetensors: the weights by name."
         ),
     ],
-    recipe: Trained = "best",
+    recipe: Trained = None,
     weights: Weights = None,
     int8: Annotated[
         bool,
@@ -876,7 +897,7 @@ def export(
     from s6erav3.data.mnist import load_splits
     from s6erav3.export import FORMATS, Calibration, check_export, export_network
 
-    name = weights.stem if weights else recipe
+    name = weights.stem if weights else recipe or "best"
     path = output or Path(f"{name}{'-int8' * int8}{FORMATS[format]}")
     if int8 and format == "torch-export":
         raise typer.BadParameter("--int8 does not go with torch-export; leave one of them out")
@@ -886,7 +907,7 @@ def export(
     calibration = None
     if int8:
         splits = load_splits(dataset, data_dir, 0)
-        _check_classes(model, splits)
+        _check_data(model, splits, _record_of(weights))
         calibration = Calibration(splits.train.images[:CALIBRATION_IMAGES], splits.dataset)
     export_network(model, path, format, calibration, _class_names(weights))
     print(f"Written to {path}: {path.stat().st_size:,} bytes")

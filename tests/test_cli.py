@@ -334,6 +334,27 @@ def test_networks_of_another_width(call, refused):
         assert refused(f"{command} --recipe secret")[0] == 2
 
 
+def test_options_that_contradict_the_record_beside_the_weights(call, refused):
+    assert call(f"train {SMALL} --recipe fast --epochs 1")[0] == 0
+    own = "--weights mnist_model.pth"
+    for command in (f"evaluate --dataset digits {own}", f"export --format json {own}"):
+        status, error = refused(f"{command} --recipe best")
+        assert status == 2 and "names the recipe fast; leave --recipe out" in error
+    assert call(f"evaluate --dataset digits {own} --recipe fast")[0] == 0
+    write_record(read("record.json") | {"dataset": "Fashion-MNIST"}, "record.json")
+    for command in (f"evaluate {own}", f"export --format onnx --int8 {own}"):
+        status, error = refused(command)
+        assert status == 1 and "was trained on Fashion-MNIST, not on " in error
+        assert "name its data set with --dataset" in error
+    assert call(f"evaluate {own} --dataset digits")[0] == 0, "that data set was asked for"
+
+
+@pytest.mark.parametrize("option", ["--tree", "--columns layer"])
+def test_a_comparison_has_its_own_columns(option, refused):
+    status, error = refused(f"summary --compare s6erav3:MNISTModel {option}")
+    assert status == 2 and "leave --tree and --columns out" in error
+
+
 def test_shipped_weights_of_every_recipe_can_be_measured(call):
     for recipe in RECIPES:
         status, out, error = call(f"evaluate --recipe {recipe} --dataset digits")
