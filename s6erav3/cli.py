@@ -442,7 +442,8 @@ def _check_data(model, splits, record):
     trained_on = record["dataset"] if record else "MNIST"
     if splits.source[0] == "auto" and trained_on not in ("MNIST", splits.dataset):
         raise ValueError(
-            f"the network was trained on {trained_on}, not on {splits.dataset}; {advice}"
+            f"the network was trained on {trained_on}, and these images are of {splits.dataset}; "
+            f"{advice}"
         )
 
 # %% ../nbs/internals/commands.ipynb #48c34547
