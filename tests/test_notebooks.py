@@ -182,6 +182,30 @@ def test_exercises_and_solutions_begin_with_text_and_one_collapsed_cell():
     assert not faults, listed(faults)
 
 
+def test_hidden_cells_are_collapsed_in_jupyterlab():
+    "A reader there does not see them either."
+    faults = [
+        f"{at(path, cell)} is hidden in the pages of the site only"
+        for path in NOTEBOOKS
+        for cell in pages.cells(path)
+        if "hide" in pages.directives(cell["source"]) and not is_collapsed(cell)
+    ]
+    assert not faults, listed(faults)
+
+
+def test_lessons_on_mnist_are_not_interrupted_by_assertions():
+    "What only holds on MNIST proves a sentence of the text, so it is hidden."
+    faults = [
+        f"{at(path, cell)} shows assertions"
+        for path in LESSONS
+        for cell in pages.cells(path)
+        if {"mnist", "hide"} & pages.directives(cell["source"]).keys() == {"mnist"}
+        and "assert " in cell["source"]
+        and path.parent.name != "internals"
+    ]
+    assert not faults, listed(faults)
+
+
 def import_faults(path: Path) -> list[str]:
     "What is wrong with the cell that imports what the exported code of a page needs."
     code = pages.cells(path)
