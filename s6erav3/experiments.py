@@ -36,6 +36,7 @@ from s6erav3.training.record import (
     RunSpec,
     check_same_run,
     read_record,
+    record_identity,
     write_record,
 )
 from .training.train import CHECKPOINT_FILE, run_recipe
@@ -299,11 +300,20 @@ def read_records(output_dir: str | Path, specs: Iterable[RunSpec]) -> list[RunRe
     runs = {Path(output_dir) / spec.name / "record.json": spec for spec in specs}
     return [_read_run(path, spec) for path, spec in runs.items() if path.is_file()]
 
+# %% ../nbs/internals/sweeps.ipynb #1f9f64b0
+def _check_distinct(records: list[RunRecord]) -> None:
+    "`ValueError` for two records of one run, which is not a run of another seed."
+    runs = [(r["recipe_name"], r["seed"], str(record_identity(r))) for r in records]
+    if len(set(runs)) < len(runs):
+        name, seed, _ = max(runs, key=runs.count)
+        raise ValueError(f"there are two records of the run of {name} with seed {seed}")
+
 # %% ../nbs/internals/sweeps.ipynb #106bd5e7
 def summarize(records: list[RunRecord]) -> pd.DataFrame:
     """For each recipe: the number of runs, and mean and standard deviation over seeds.
 
-    Accuracies after the last epoch, in per cent."""
+    Accuracies after the last epoch, in per cent. `ValueError` for two records of one run."""
+    _check_distinct(records)
     rows = [
         (r["recipe_name"], r["history"][-1]["validation_accuracy"], r["test_accuracy"])
         for r in records
@@ -322,7 +332,9 @@ def results_table(tested: list[RunRecord], validated: list[RunRecord]) -> pd.Dat
     `low` to `high` is the 95 % interval of the mean, by Student's t distribution. Validation
     accuracies, of the last epoch and of the best, are those of the runs in `validated` that have
     the same recipe under any name. `minutes` is the median of the recorded times.
-    `ValueError` for a run without a test, and for runs of different recipes under one name."""
+    `ValueError` for a run without a test, for two records of one run, and for runs of different
+    recipes under one name."""
+    _check_distinct(tested)
     runs: dict[str, list[RunRecord]] = {}
     for record in tested:
         if record["test_accuracy"] is None:

@@ -104,6 +104,13 @@ class Calibration:
     images: torch.Tensor  # bytes `(n, 1, 28, 28)`
     dataset: str = "MNIST"
 
+    def __post_init__(self):
+        if self.images.dtype != torch.uint8 or not len(self.images):
+            raise ValueError(
+                f"calibrate with at least one image of bytes, not {len(self.images)} of "
+                f"{self.images.dtype}"
+            )
+
     @property
     def description(self) -> str:
         "What a file says of them."
@@ -342,6 +349,8 @@ def check_export(path: Path | str, format: str, int8: bool) -> None:
     path = Path(path)
     if format not in FORMATS:
         raise ValueError(f"there is no format {format!r}; choose one of {', '.join(FORMATS)}")
+    if path.suffix != FORMATS[format] and path.suffix in FORMATS.values():
+        raise ValueError(f"{path} has the suffix of another format; {format} has {FORMATS[format]}")
     if int8 and format == "torch-export":
         raise ValueError("torch-export has no int8 form here; choose onnx, json or safetensors")
     if not path.parent.is_dir():
@@ -370,6 +379,8 @@ def export_network(
     `ValueError`, `OSError` or `ModuleNotFoundError` where that cannot be done.
     """
     check_export(path, format, calibration is not None)
+    if format in ("json", "safetensors"):
+        _check_rebuilt(model)
     if format == "torch-export":
         content = _as_torch_export(model, classes)
     else:
@@ -411,9 +422,34 @@ def _load_onnx(path: Path | str) -> Classifier:
 # %% ../nbs/internals/export.ipynb #4da00d73
 def _float_network(tensors: dict[str, torch.Tensor], shape: dict[str, Any]) -> Classifier:
     "The function of a network's weights by name and its architecture."
-    model = new_network(shape, len(tensors["fc.weight"]))
-    model.load_state_dict(tensors)
+    model = _rebuilt(tensors, shape)
     return lambda images: predict_log_proba(model, images)
+
+
+def _rebuilt(tensors: dict[str, torch.Tensor], shape: dict[str, Any]) -> nn.Module:
+    "The network of an architecture with these weights."
+    with torch.random.fork_rng():  # the initial weights are random numbers
+        model = new_network(shape, len(tensors["fc.weight"]))
+    model.load_state_dict(tensors)
+    return model
+
+# %% ../nbs/internals/export.ipynb #c3fa1fd5
+def _check_rebuilt(model: nn.Module) -> None:
+    "`ValueError` where weights and architecture, as a file has them, do not make `model` again."
+    shape = architecture(model)
+    tensors = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (4, 1, 28, 28), dtype=torch.uint8, generator=generator)
+    try:
+        found = predict_log_proba(_rebuilt(tensors, shape), images)
+        is_same = torch.allclose(found, predict_log_proba(model, images), atol=1e-3)
+    except RuntimeError:  # weights or images of other shapes
+        is_same = False
+    if not is_same:
+        raise ValueError(
+            "the network differs from the one that its weights and its architecture describe: "
+            "a layer was exchanged, or a number is not finite; export it as onnx or torch-export"
+        )
 
 # %% ../nbs/internals/export.ipynb #b88505dc
 def _from_json(content: dict[str, Any]) -> Classifier:

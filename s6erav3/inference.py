@@ -23,7 +23,13 @@ def predict_log_proba(
     images: torch.Tensor,  # `(n, channels, height, width)`; bytes are normalised
     batch_size: int = 250,  # small enough for the activations to stay in the processor's cache
 ) -> torch.Tensor:
-    "The log-probability of every class, `(n, classes)`, on the CPU, in evaluation mode."
+    """The log-probability of every class, `(n, classes)`, on the CPU, in evaluation mode.
+
+    `ValueError` for images that are neither bytes nor floats."""
+    if images.dtype != torch.uint8 and not images.is_floating_point():
+        raise ValueError(
+            f"images are bytes (torch.uint8) from 0 to 255 or normalised floats, not {images.dtype}"
+        )
     device = next(model.parameters()).device
     outputs = []
     with eval_mode(model), torch.inference_mode():

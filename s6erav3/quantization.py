@@ -26,7 +26,11 @@ def quantize_weights(
     bits: int = 8,  # of an integer, sign included: 2 to 8
     per_channel: bool = True,  # a step for each output channel, or one for the layer
 ) -> tuple[np.ndarray, np.ndarray]:
-    "Integers of the shape of `weights`, and the step of each output channel, `(out_channels,)`."
+    """Integers of the shape of `weights`, and the step of each output channel, `(out_channels,)`.
+
+    `ValueError` for another number of bits."""
+    if bits not in range(2, 9):
+        raise ValueError(f"an integer has 2 to 8 bits here, not {bits}")
     values = weights.detach().cpu().double().numpy()
     largest = np.abs(values).reshape(len(values), -1).max(axis=1)
     if not per_channel:

@@ -302,6 +302,23 @@ def test_weights_computed_from_others(name):
     assert layer_table(net, (1, 9, 9)).attrs["params"] == n_parameters(net)
 
 
+class Scaled(nn.Module):
+    "Calls a network with weights that are computed from its own."
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3))
+
+    def forward(self, x):
+        scaled = {name: 1.01 * weight for name, weight in self.net.named_parameters()}
+        return torch.func.functional_call(self.net, scaled, (x,))
+
+
+def test_tensors_that_replace_parameters_are_not_counted():
+    net = Scaled()
+    assert layer_table(net, (1, 9, 9)).attrs["params"] == n_parameters(net)
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
 def test_other_number_types(dtype):
     assert layer_table(MNISTModel().to(dtype)).attrs["params"] == 6_926

@@ -324,6 +324,40 @@ def test_separable_networks_are_exported_to_onnx_in_int8(trained, calibration, d
     assert (found == expected).double().mean() >= 0.95
 
 
+@pytest.mark.parametrize("bits", [1, 9, 4.5])
+def test_integers_have_two_to_eight_bits(bits, trained, digits):
+    with pytest.raises(ValueError, match=f"has 2 to 8 bits here, not {bits}"):
+        quantize_network(trained, digits.images[:10], bits)
+
+
+@pytest.mark.parametrize("images", [torch.zeros(3, 1, 28, 28), torch.zeros(0, 1, 28, 28).byte()])
+def test_calibration_takes_bytes(images):
+    with pytest.raises(ValueError, match="at least one image of bytes, not . of torch"):
+        Calibration(images)
+
+
+class Negated(MNISTModel):
+    def forward(self, x):
+        return -super().forward(x)
+
+
+@pytest.mark.parametrize("format", ["json", "safetensors"])
+def test_weights_of_changed_networks_are_not_exported(format, tmp_path):
+    pooled, leaky, damaged = (load_pretrained() for _ in range(3))
+    pooled.gap[0] = nn.AvgPool2d(5)
+    leaky.conv3[1] = nn.LeakyReLU(0.2)
+    damaged.fc.weight.data[0] = float("nan")
+    for network in (pooled, leaky, damaged, Negated(), MNISTModel(in_channels=3)):
+        with pytest.raises(ValueError, match="export it as onnx or torch-export"):
+            export_network(network, tmp_path / f"a.{format}", format)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_suffix_of_another_format_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="has the suffix of another format; onnx has .onnx"):
+        export_network(load_pretrained(), tmp_path / "a.json")
+
+
 def test_what_has_no_integer_form_is_an_error(digits):
     with pytest.raises(ValueError, match="a Linear cannot be quantised here; give an MNISTModel"):
         quantize_network(nn.Linear(784, 10), digits.images[:10])

@@ -6,7 +6,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from s6erav3.inference import evaluate
 from s6erav3.models.model import MNISTModel
+from s6erav3.models.weights import load_pretrained
 from s6erav3.training.inputs import as_dataset
 from s6erav3.training.recipe import Recipe
 from s6erav3.training.trainer import fit
@@ -103,6 +105,7 @@ REFUSED = {
         "bytes from 0 to 255 or floats, not torch.int64",
     ),
     "complex": ((IMAGES.to(torch.complex64), LABELS), "bytes from 0 to 255 or floats"),
+    "bool": ((IMAGES.bool(), LABELS), "bytes from 0 to 255 or floats, not torch.bool"),
     "texts as images": ((["a"] * N, LABELS), "the images are not numbers"),
     "ragged": (([[1], [1, 2]], LABELS), "the images are not numbers"),
     "rows of pixels": ((IMAGES.flatten(1), LABELS), r"have the shape \(48, 64\); give \(n, height"),
@@ -302,3 +305,9 @@ def test_a_network_with_batch_norm_is_evaluated_well_after_few_steps(epochs):
         in_training = model.train()(images).argmax(1)
         in_evaluation = model.eval()(images).argmax(1)
     assert (in_training == in_evaluation).float().mean() > 0.95
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool])
+def test_predictions_are_for_bytes_or_floats(dtype):
+    with pytest.raises(ValueError, match=f"normalised floats, not {dtype}"):
+        evaluate(load_pretrained(), (IMAGES.to(dtype), LABELS))

@@ -39,6 +39,7 @@ from s6erav3.experiments import (
     multiply_adds,
     read_records,
     results_table,
+    summarize,
     sweep,
     undisturbed_minutes,
 )
@@ -537,14 +538,20 @@ def test_a_table_of_results_is_of_tested_runs_of_one_recipe_each():
             "test_accuracy": tested,
             "parameters": 1,
             "seconds": 60,
+            "seed": seed,
+            "history": [{"validation_accuracy": None}],
         }
-        for epochs, tested in [(4, 99.0), (4, 99.2), (100, 99.4), (4, None)]
+        for seed, (epochs, tested) in enumerate([(4, 99.0), (4, 99.2), (100, 99.4), (4, None)])
     ]
     assert results_table(runs[:2], []).loc["a", "mean"] == 99.1
     with pytest.raises(ValueError, match="the runs called a are of 2 recipes"):
         results_table(runs[:3], [])
     with pytest.raises(ValueError, match="a run of a was not tested"):
         results_table(runs[:2] + runs[3:], [])
+    assert summarize(runs[:2]).loc["a", "runs"] == 2
+    for table in (summarize, lambda records: results_table(records, [])):
+        with pytest.raises(ValueError, match="two records of the run of a with seed 1"):
+            table(runs[:2] + runs[1:2])
 
 
 def test_the_epochs_that_were_disturbed_do_not_count():

@@ -196,6 +196,14 @@ def test_shipped_weights_hold_the_recipe_of_their_record(name):
     assert not load_pretrained(name).training
 
 
+def test_loading_weights_draws_no_random_numbers():
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    load_pretrained()
+    assert torch.rand(1) == expected
+
+
 # Weights of wrapped networks
 
 

@@ -340,10 +340,10 @@ def _enter_module(observer: Observer, module, args, kwargs):
 
 # %% ../../nbs/internals/tracing.ipynb #51400051
 def _new_parameters(observer: Observer, module: nn.Module, recurse=False) -> list[tuple]:
-    "Names and parameters of a module that are in no row yet."
+    "Names and parameters of a module that are in no row yet; no tensors that replace parameters."
     owned = module.named_parameters() if recurse else module._parameters.items()
-    counted = observer.counted
-    return [(name, own) for name, own in owned if own is not None and id(own) not in counted]
+    missing = observer.own - observer.counted
+    return [(name, own) for name, own in owned if id(own) in missing]
 
 # %% ../../nbs/internals/tracing.ipynb #156226fe
 def _join(*parts: str) -> str:

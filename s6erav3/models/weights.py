@@ -272,6 +272,7 @@ def load_pretrained(name: str = "best") -> nn.Module:
             f"no weights are shipped under {name!r}; choose one of {', '.join(shipped)}"
         )
     tensors, metadata = unpack_tensors(path.read_bytes())
-    model = new_network(json.loads(metadata["recipe"]))
+    with torch.random.fork_rng():  # the initial weights are random numbers
+        model = new_network(json.loads(metadata["recipe"]))
     model.load_state_dict(tensors)
     return model.eval()

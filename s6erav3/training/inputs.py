@@ -56,7 +56,8 @@ def _as_numbers(images: torch.Tensor, argument: str) -> torch.Tensor:
             raise ValueError(f"{argument}: the images hold what is not a finite number")
         return images.float() if images.dtype == torch.float64 else images
     numbers = images.real.to(torch.int64)
-    if images.is_complex() or not torch.equal(numbers, numbers.clamp(0, 255)):
+    is_number = images.dtype != torch.bool and not images.is_complex()
+    if not is_number or not torch.equal(numbers, numbers.clamp(0, 255)):
         raise ValueError(
             f"{argument}: images are bytes from 0 to 255 or floats, not {images.dtype}"
         )
