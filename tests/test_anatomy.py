@@ -319,6 +319,22 @@ def test_tensors_that_replace_parameters_are_not_counted():
     assert layer_table(net, (1, 9, 9)).attrs["params"] == n_parameters(net)
 
 
+class Vmapped(nn.Module):
+    "The second of three convolutions is called for each image."
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3), nn.Conv2d(4, 2, 3)
+
+    def forward(self, x):
+        return self.c(torch.vmap(self.b)(self.a(x)))
+
+
+def test_the_receptive_field_under_vmap_is_not_known():
+    fields = layer_table(Vmapped(), (1, 12, 12)).set_index("layer")["receptive_field"]
+    assert fields["a"] == 3 and fields[["b", "c"]].isna().all()
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
 def test_other_number_types(dtype):
     assert layer_table(MNISTModel().to(dtype)).attrs["params"] == 6_926

@@ -140,6 +140,12 @@ def test_impossible_splits(options, message):
         load_splits("digits", **options)
 
 
+@pytest.mark.parametrize("n, fold", [(1_000, -1), (1_000, 1), (1_798, 0), (-5, 0)])
+def test_parts_that_are_not_there(n, fold):
+    with pytest.raises(ValueError, match=f"there is no fold {fold} of {n:,} in 1,797 images"):
+        data.holdout_split(data.load_sklearn_digits(), n, fold)
+
+
 def test_an_unknown_data_set():
     with pytest.raises(ValueError, match="no data set 'emnist'; choose one of auto, mnist, digits"):
         load_splits("emnist")

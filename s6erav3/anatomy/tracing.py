@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
@@ -306,7 +307,8 @@ def _close_row(observer: Observer, row: TraceRow, outputs=()) -> TraceRow:
     tensors = list(tensors_in(outputs))
     row.out_shape = _out_shape(tensors, row.module)
     row.layout = next((observer.layouts.get(tensor) for tensor in tensors), None)
-    row.is_constant = observer.shapes_only and bool(tensors) and row.layout is None
+    is_followed = observer.shapes_only and not any(map(is_functorch_wrapped_tensor, tensors))
+    row.is_constant = is_followed and bool(tensors) and row.layout is None
     new = [t for t in tensors if t not in observer.bases and id(t) not in observer.row_inputs]
     row.out_bytes = sum(tensor.numel() * tensor.element_size() for tensor in new)
     return row

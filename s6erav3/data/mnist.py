@@ -332,7 +332,10 @@ class Splits:
 
 
 def holdout_split(digits: Digits, n: int, fold: int = 0) -> tuple[Digits, Digits]:
-    "After a fixed shuffle of `digits`: the `n` from `fold * n` on, and all others."
+    """After a fixed shuffle of `digits`: the `n` from `fold * n` on, and all others.
+
+    `ValueError` where there is no such fold."""
+    _check_fold(len(digits.labels), n, fold)
     order = torch.from_numpy(np.random.RandomState(0).permutation(len(digits.labels)))
     start = fold * n
     stop = start + n
@@ -389,10 +392,15 @@ def _check_sizes(n_images: int, val_size: int, train_size: int | None, fold: int
     n_train = n_images - val_size
     if val_size < 0 or n_train < 1:
         raise ValueError(f"cannot hold out {val_size:,} of {n_images:,} images for validation")
-    if fold < 0 or (fold + 1) * val_size > n_images:
-        raise ValueError(f"there is no fold {fold} of {val_size:,} in {n_images:,} images")
+    _check_fold(n_images, val_size, fold)
     if train_size is not None and not 1 <= train_size <= n_train:
         raise ValueError(f"cannot train on the first {train_size:,} of {n_train:,} images")
+
+
+def _check_fold(n_images: int, n: int, fold: int) -> None:
+    "`ValueError` unless `n_images` have a part of `n` with the number `fold`."
+    if n < 0 or fold < 0 or (fold + 1) * n > n_images:
+        raise ValueError(f"there is no fold {fold} of {n:,} in {n_images:,} images")
 
 # %% ../../nbs/internals/mnist_files.ipynb #d9efa03c
 def load_splits(
