@@ -50,7 +50,7 @@ def _pooling(pool: str, channels: int, side: int) -> nn.Module:
 def _image_sizes(pool: str, step: int) -> tuple[int, int]:
     "The smallest and largest side of images, if the last maps have a position every `step` pixels."
     if pool == "global":
-        return step, 10_000  # no limit, but the images have to fit into memory
+        return step, 10_000  # larger images would hardly fit into memory
     area = 28 // step // 3  # positions, of which three times three are pooled
     # a smaller image has no third row of areas, a larger one has a fourth
     return 3 * area * step, 4 * area * step - 1
